@@ -1,0 +1,123 @@
+"""Numbers on the wire and their names. Numbers are never reused; new ones are appended."""
+
+# Flags of a chained record (bit mask).
+CLOCK_UNTRUSTED = 1
+TAMPER = 2
+BROWN_OUT = 4
+JOURNAL_GAP = 8
+RELAY_1_CLOSED = 16
+RELAY_2_CLOSED = 32
+BOUNDARY = 64
+SAFE_STATE = 128
+SENSOR_FAULT = 256
+RELAY_CLOSED = (RELAY_1_CLOSED, RELAY_2_CLOSED)
+FLAGS_MAX = 0xFFFF
+
+# Roles of a board (enrolment).
+METER, MLMD = 1, 2
+BOARD_ROLES = {METER: "meter", MLMD: "mlmd"}
+
+# Roles of a certified key (certificate).
+CONTROL, ACK, DELEGATION, INSTALLER = 1, 2, 3, 4
+KEY_ROLES = {CONTROL: "control", ACK: "ack", DELEGATION: "delegation", INSTALLER: "installer"}
+
+# What a channel measures: which OBIS registers its two counters stand for.
+LOAD, GENERATION, SECTION = 1, 2, 3
+CHANNEL_KINDS = {LOAD: "load", GENERATION: "generation", SECTION: "section"}
+
+# Energy types (first ones; the ledger's registry extends them without a change here).
+GRID, SOLAR, WIND, BIOGAS, HYDRO, BATTERY, NUCLEAR, THERMAL = 1, 2, 3, 4, 5, 6, 7, 8
+ENERGY_TYPES = {
+    GRID: "grid",
+    SOLAR: "solar",
+    WIND: "wind",
+    BIOGAS: "biogas",
+    HYDRO: "hydro",
+    BATTERY: "battery",
+    NUCLEAR: "nuclear",
+    THERMAL: "thermal",
+}
+
+# Breaker states and trip causes of an M-LMD.
+BREAKER_OPEN, BREAKER_CLOSED, BREAKER_LOCKED_OUT = 0, 1, 2
+TRIP_NONE, TRIP_OVERLOAD, TRIP_FIXED_LIMIT, TRIP_MANUAL = 0, 1, 2, 3
+TRIP_CAUSES = {
+    TRIP_NONE: "none",
+    TRIP_OVERLOAD: "overload",
+    TRIP_FIXED_LIMIT: "fixed limit",
+    TRIP_MANUAL: "manual",
+}
+
+# Kinds of event records.
+EV_BOOT, EV_TRIP, EV_LOCKOUT, EV_TAMPER, EV_JOURNAL_GAP, EV_SAFE_STATE, EV_RECOVERED = range(1, 8)
+EV_BREAKER_CLOSED, EV_SENSOR_FAULT = 8, 9
+EVENT_KINDS = {
+    EV_BOOT: "boot",
+    EV_TRIP: "trip",
+    EV_LOCKOUT: "lock-out",
+    EV_TAMPER: "tamper",
+    EV_JOURNAL_GAP: "journal gap",
+    EV_SAFE_STATE: "safe state",
+    EV_RECOVERED: "communication recovered",
+    EV_BREAKER_CLOSED: "breaker closed",
+    EV_SENSOR_FAULT: "sensor fault",
+}
+
+# Command actions. `value` is watts for SET_LIMIT and unused (0) otherwise.
+OPEN, CLOSE, SET_LIMIT = 1, 2, 3
+ACTIONS = {OPEN: "open", CLOSE: "close", SET_LIMIT: "set limit"}
+
+# How a command ended (outcome.status).
+DONE, REFUSED, EXPIRED = 1, 2, 3
+OUTCOME_STATUS = {DONE: "done", REFUSED: "refused", EXPIRED: "expired"}
+
+# Why a frame or command was refused (outcome.reason, inbox status).
+R_NONE = 0
+R_MALFORMED = 1
+R_UNKNOWN_KEY = 2
+R_BAD_SIGNATURE = 3
+R_WRONG_TARGET = 4
+R_REPLAYED = 5
+R_EXPIRED = 6
+R_NOT_YET = 7
+R_CLOCK_UNTRUSTED = 8
+R_NO_SUCH_ASSET = 9
+R_PROTECTION = 10
+R_CERT_EXPIRED = 11
+R_CERT_SUPERSEDED = 12
+R_WRONG_ROLE = 13
+R_WRONG_NONCE = 14
+R_NOT_IN_JOURNAL = 15
+R_HEAD_MISMATCH = 16
+R_BUSY = 17
+R_TIME_BACKWARDS = 18
+R_LOCKED_OUT = 19
+R_BAD_VALUE = 20
+R_FLASH = 21
+REASONS = {
+    R_NONE: "none",
+    R_MALFORMED: "malformed",
+    R_UNKNOWN_KEY: "unknown key",
+    R_BAD_SIGNATURE: "bad signature",
+    R_WRONG_TARGET: "wrong target",
+    R_REPLAYED: "replayed",
+    R_EXPIRED: "expired",
+    R_NOT_YET: "not yet valid",
+    R_CLOCK_UNTRUSTED: "clock untrusted",
+    R_NO_SUCH_ASSET: "no such asset",
+    R_PROTECTION: "protection outranks",
+    R_CERT_EXPIRED: "certificate expired",
+    R_CERT_SUPERSEDED: "certificate superseded",
+    R_WRONG_ROLE: "wrong role",
+    R_WRONG_NONCE: "wrong nonce",
+    R_NOT_IN_JOURNAL: "not in journal",
+    R_HEAD_MISMATCH: "head mismatch",
+    R_BUSY: "busy",
+    R_TIME_BACKWARDS: "time backwards",
+    R_LOCKED_OUT: "locked out",
+    R_BAD_VALUE: "bad value",
+    R_FLASH: "flash failed",
+}
+
+# State of a frame that was written to a board's inbox.
+INBOX_EMPTY, INBOX_PARTIAL, INBOX_PENDING, INBOX_ACCEPTED, INBOX_REFUSED = range(5)
