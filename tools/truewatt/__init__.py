@@ -1,1 +1,1 @@
-"""See the project README."""
+"""The ``truewatt`` command, the emulated hardware, and the benchmarks."""

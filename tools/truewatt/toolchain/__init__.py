@@ -1,8 +1,8 @@
 """Find or fetch the programs of others that the project runs: MicroPython, mpy-cross, qemu."""
 
+from truewatt.toolchain.arm_emulator import qemu_arm
+from truewatt.toolchain.cross_compiler import mpy_cross
 from truewatt.toolchain.errors import ToolchainError
 from truewatt.toolchain.interpreter import describe, micropython
-from truewatt.toolchain.cross_compiler import mpy_cross
-from truewatt.toolchain.arm_emulator import qemu_arm
 
 __all__ = ["ToolchainError", "describe", "micropython", "mpy_cross", "qemu_arm"]

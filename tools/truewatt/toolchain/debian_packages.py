@@ -15,13 +15,12 @@ from tempfile import TemporaryDirectory
 from truewatt.toolchain.debian_mirror import archive_keyring, debian_mirrors
 from truewatt.toolchain.errors import DebianSourceError, DownloadError
 
-SUITE = "trixie"
 _UPDATE_TIMEOUT_S = 300
 _DOWNLOAD_TIMEOUT_S = 900
 
 
-def extract_packages(names: Sequence[str], arch: str, target: Path) -> None:
-    """Put the files of packages ``names`` for Debian architecture ``arch`` into ``target``.
+def extract_packages(names: Sequence[str], arch: str, suite: str, target: Path) -> None:
+    """Put the files of packages ``names`` of ``suite`` for architecture ``arch`` into ``target``.
 
     ``target`` appears whole or not at all. Raises DebianSourceError or DownloadError.
     """
@@ -30,12 +29,12 @@ def extract_packages(names: Sequence[str], arch: str, target: Path) -> None:
             raise DebianSourceError(
                 f"{tool} is not here, so this is no Debian machine",
                 "PATH",
-                "Install MicroPython >= 1.25 yourself and put it on the PATH.",
+                f"Install {names[0]} yourself and put it on the PATH.",
             )
     target.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".fetch-", dir=target.parent) as scratch:
         workshop = Path(scratch)
-        options = _refresh_lists(arch, workshop)
+        options = _refresh_lists(arch, suite, workshop)
         packages = _download(names, arch, options, workshop / "deb")
         root = workshop / "root"
         for package in packages:
@@ -45,12 +44,12 @@ def extract_packages(names: Sequence[str], arch: str, target: Path) -> None:
         root.rename(target)
 
 
-def _refresh_lists(arch: str, workshop: Path) -> list[str]:
+def _refresh_lists(arch: str, suite: str, workshop: Path) -> list[str]:
     """Try each mirror until one verifies; return the apt options that use it."""
     reasons = []
     for mirror in debian_mirrors():
-        options = _apt_options(mirror, arch, workshop)
-        print(f"truewatt: reading Debian {SUITE}'s package list ({arch})", file=sys.stderr)
+        options = _apt_options(mirror, arch, suite, workshop)
+        print(f"truewatt: reading Debian {suite}'s package list ({arch})", file=sys.stderr)
         try:
             # Any-error: without it apt only warns when a list can't be had or verified.
             _run(
@@ -62,25 +61,25 @@ def _refresh_lists(arch: str, workshop: Path) -> list[str]:
             reasons.append(error)
             continue
         return options
-    raise _explain(reasons[-1])
+    raise _explain(reasons[-1], suite)
 
 
-def _explain(error: DownloadError) -> DownloadError:
+def _explain(error: DownloadError, suite: str) -> DownloadError:
     if "NO_PUBKEY" not in error.what and "Missing key" not in error.what:
         return error
     return DownloadError(
-        f"the installed archive keys do not cover Debian {SUITE}",
+        f"the installed archive keys do not cover Debian {suite}",
         error.where,
         "Run: apt update && apt install --only-upgrade debian-archive-keyring",
     )
 
 
-def _apt_options(mirror: str, arch: str, workshop: Path) -> list[str]:
+def _apt_options(mirror: str, arch: str, suite: str, workshop: Path) -> list[str]:
     for folder in ("lists/partial", "cache/archives/partial", "deb"):
         (workshop / folder).mkdir(parents=True, exist_ok=True)
     (workshop / "status").touch()
     source = workshop / "sources.list"
-    source.write_text(f"deb [signed-by={archive_keyring()}] {mirror} {SUITE} main\n")
+    source.write_text(f"deb [signed-by={archive_keyring()}] {mirror} {suite} main\n")
     settings = {
         "Dir::Etc::sourcelist": source,
         "Dir::Etc::sourceparts": "-",
@@ -105,7 +104,7 @@ def _download(names: Sequence[str], arch: str, options: list[str], into: Path) -
     if len(packages) != len(names):
         raise DownloadError(
             f"{len(packages)} of {len(names)} packages arrived",
-            f"Debian {SUITE} {arch}",
+            f"Debian packages for {arch}",
             "Run the same command again.",
         )
     return packages
@@ -129,12 +128,12 @@ def _run(argv: list[str], folder: Path, timeout_s: int) -> None:
     except subprocess.TimeoutExpired:
         raise DownloadError(
             f"{argv[0]} {argv[-1]} took more than {timeout_s} s",
-            f"Debian {SUITE}",
+            "Debian packages",
             "Check the network (and apt's proxy settings), then run the same command again.",
         ) from None
     if done.returncode != 0:
         raise DownloadError(
             f"{argv[0]} failed: {done.stdout.strip()[-600:]}",
-            f"Debian {SUITE}",
+            "Debian packages",
             "Check the network (and apt's proxy settings), then run the same command again.",
         )

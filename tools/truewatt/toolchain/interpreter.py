@@ -6,16 +6,19 @@ earlier run unpacked, then Debian's packages. Every one is run once before it is
 
 import platform
 import shutil
+import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from truewatt.toolchain.arm_emulator import qemu_arm
 from truewatt.toolchain.debian_packages import extract_packages
 from truewatt.toolchain.errors import MicropythonError, UnsupportedArchError
 from truewatt.toolchain.paths import cache_dir, exclusive
 from truewatt.toolchain.probe import Micropython, probe
-from truewatt.toolchain.arm_emulator import qemu_arm
 
+# The first release of Debian with MicroPython 1.25.
+_SUITE = "trixie"
 _PACKAGES = ("micropython", "libc6", "libffi8", "libmbedcrypto16", "libmbedtls21", "libmbedx509-7")
 # The unix port raises exceptions through libgcc's unwinder on 32-bit targets.
 _PACKAGES_32BIT = (*_PACKAGES, "libgcc-s1", "libstdc++6")
@@ -58,7 +61,13 @@ _RUNS_HERE = {
     "armv7l": ("armhf",),
     "i686": ("i386",),
 }
-_BOARD_WORDS = {"x86_64": "i386", "aarch64": "armhf", "armv7l": "armhf", "i686": "i386"}
+# Fastest first; some kernels for 64-bit PCs run no 32-bit programs, qemu always does.
+_BOARD_WORDS = {
+    "x86_64": ("i386", "armhf"),
+    "aarch64": ("armhf",),
+    "armv7l": ("armhf",),
+    "i686": ("i386",),
+}
 
 
 def micropython(arch: str = "native") -> list[str]:
@@ -77,9 +86,9 @@ def describe(arch: str = "native") -> Micropython:
     """Return the MicroPython that :func:`micropython` starts, with its version and word size."""
     machine = platform.machine()
     if arch == "native":
-        return _system() or _from_debian(_lookup(_NATIVE, machine), machine)
+        return _system() or _from_debian(_native_arch(machine), machine)
     if arch == "32bit":
-        return _from_debian(_lookup(_BOARD_WORDS, machine), machine)
+        return _first_that_runs(_BOARD_WORDS[_known(machine)], machine)
     if arch not in _TREES:
         raise UnsupportedArchError(
             f"no such MicroPython: {arch!r}", "arch", f"Use native, 32bit, {', '.join(_TREES)}."
@@ -87,14 +96,27 @@ def describe(arch: str = "native") -> Micropython:
     return _from_debian(arch, machine)
 
 
-def _lookup(table: dict[str, str], machine: str) -> str:
-    if machine in table:
-        return table[machine]
+def _known(machine: str) -> str:
+    if machine in _NATIVE:
+        return machine
     raise UnsupportedArchError(
         f"no Debian MicroPython is known to run on {machine}",
         "the processor of this machine",
-        f"Use one of: {', '.join(sorted(table))}.",
+        f"Use one of: {', '.join(sorted(_NATIVE))}.",
     )
+
+
+def _native_arch(machine: str) -> str:
+    return _NATIVE[_known(machine)]
+
+
+def _first_that_runs(arches: tuple[str, ...], machine: str) -> Micropython:
+    for arch in arches[:-1]:
+        try:
+            return _from_debian(arch, machine)
+        except MicropythonError as error:
+            print(f"truewatt: {error.what}; trying {arches[-1]}", file=sys.stderr)
+    return _from_debian(arches[-1], machine)
 
 
 def _system() -> Micropython | None:
@@ -114,7 +136,7 @@ def _from_debian(arch: str, machine: str) -> Micropython:
     if not Path(tree.argv(root)[-1]).is_file():
         with exclusive(root.parent / "lock"):
             if not Path(tree.argv(root)[-1]).is_file():
-                extract_packages(tree.packages, arch, root)
+                extract_packages(tree.packages, arch, _SUITE, root)
     found = _probe_here(tree, root, machine)
     if found.word_bits != tree.word_bits:
         raise MicropythonError(
