@@ -15,27 +15,25 @@ from truewatt.toolchain.paths import cache_dir, exclusive
 
 _NAMES = ("qemu-arm", "qemu-arm-static")
 _SUITE = "bookworm"
-_PACKAGES = tuple(
-    [
-        "qemu-user",
-        "libc6",
-        "libcapstone4",
-        "libffi8",
-        "libgcc-s1",
-        "libglib2.0-0",
-        "libgmp10",
-        "libgnutls30",
-        "libhogweed6",
-        "libidn2-0",
-        "libnettle8",
-        "libnuma1",
-        "libp11-kit0",
-        "libpcre2-8-0",
-        "libtasn1-6",
-        "libunistring2",
-        "liburing2",
-        "zlib1g",
-    ]
+_PACKAGES = (
+    "qemu-user",
+    "libc6",
+    "libcapstone4",
+    "libffi8",
+    "libgcc-s1",
+    "libglib2.0-0",
+    "libgmp10",
+    "libgnutls30",
+    "libhogweed6",
+    "libidn2-0",
+    "libnettle8",
+    "libnuma1",
+    "libp11-kit0",
+    "libpcre2-8-0",
+    "libtasn1-6",
+    "libunistring2",
+    "liburing2",
+    "zlib1g",
 )
 _HOSTS = {
     "x86_64": ("amd64", "x86_64-linux-gnu", "ld-linux-x86-64.so.2"),

@@ -15,19 +15,8 @@ from truewatt.toolchain.errors import DebianSourceError
 
 MIRROR_VARIABLE = "TRUEWATT_DEBIAN_MIRROR"
 _DEBIAN_SUITES = frozenset(
-    [
-        "bullseye",
-        "bookworm",
-        "trixie",
-        "forky",
-        "duke",
-        "sid",
-        "oldoldstable",
-        "oldstable",
-        "stable",
-        "testing",
-        "unstable",
-    ]
+    {"bullseye", "bookworm", "trixie", "forky", "duke", "sid"}
+    | {"oldoldstable", "oldstable", "stable", "testing", "unstable"}
 )
 # They publish under Debian's suite names, with packages and keys of their own.
 _NOT_DEBIAN_HOST = re.compile(r"//[^/]*(raspberrypi|raspbian)[^/]*", re.IGNORECASE)
