@@ -24,11 +24,12 @@ class Clock:
     mono_origin_ns: int
     unix_origin_ns: int
     speed: float = 1.0
+    follows_system: bool = False
 
     @classmethod
     def system(cls) -> "Clock":
-        """The machine's own time. It follows no later step of the system clock."""
-        return cls(time.monotonic_ns(), time.time_ns())
+        """The machine's own time; follows it when NTP sets it, as on a Pi that boots in 1970."""
+        return cls(time.monotonic_ns(), time.time_ns(), follows_system=True)
 
     @classmethod
     def starting_at(cls, unix_ms: int, speed: float) -> "Clock":
@@ -56,7 +57,7 @@ class Clock:
 
     def unix_ns(self) -> int:
         """Unix time in nanoseconds."""
-        return self.unix_origin_ns + self.mono_ns()
+        return time.time_ns() if self.follows_system else self.unix_origin_ns + self.mono_ns()
 
     def unix_ms(self) -> int:
         """Unix time in milliseconds."""
