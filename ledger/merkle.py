@@ -62,7 +62,7 @@ def _parents(level: list[bytes]) -> list[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Membership of leaf ``index`` among ``total``; ``aunts`` go from the leaf's sibling upwards."""
+    """Membership of leaf ``index`` among ``total``; ``aunts`` go from its sibling upwards."""
 
     total: int
     index: int
@@ -87,18 +87,14 @@ class Proof:
     def check_shape(self) -> None:
         """Cheap checks of counts and lengths before any hashing."""
         if not 0 <= self.index < self.total:
-            raise MalformedProof(
-                f"leaf index {self.index} is not within a tree of {self.total}"
-            )
+            raise MalformedProof(f"leaf index {self.index} is not within a tree of {self.total}")
         if len(self.aunts) > MAX_AUNTS:
-            raise MalformedProof(
-                f"{len(self.aunts)} aunts; at most {MAX_AUNTS} are accepted"
-            )
+            raise MalformedProof(f"{len(self.aunts)} aunts; at most {MAX_AUNTS} are accepted")
         if any(len(node) != HASH_BYTES for node in (self.leaf_hash, *self.aunts)):
             raise MalformedProof(f"every hash of a proof must be {HASH_BYTES} bytes")
 
     def compute_root(self) -> bytes:
-        """Root that this proof leads to, 32 bytes; :class:`MalformedProof` on a wrong aunt count."""
+        """Root that this proof leads to, 32 bytes; raises :class:`MalformedProof`."""
         node, index, last = self.leaf_hash, self.index, self.total - 1
         aunts = iter(self.aunts)
         try:
@@ -109,13 +105,9 @@ class Proof:
                     node = inner_hash(node, next(aunts))
                 index, last = index // 2, last // 2
         except StopIteration:
-            raise MalformedProof(
-                f"too few aunts ({len(self.aunts)}) for {self.total}"
-            ) from None
+            raise MalformedProof(f"too few aunts ({len(self.aunts)}) for {self.total}") from None
         if next(aunts, None) is not None:
-            raise MalformedProof(
-                f"too many aunts ({len(self.aunts)}) for {self.total} leaves"
-            )
+            raise MalformedProof(f"too many aunts ({len(self.aunts)}) for {self.total} leaves")
         return node
 
 

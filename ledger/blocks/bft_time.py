@@ -31,15 +31,11 @@ def median_time_ns(commit: Commit, validators: ValidatorSet) -> int:
             continue
         voter = validators.find(sig.validator_address)
         if voter is None:
-            raise InvalidCommit(
-                f"vote of {sig.validator_address.hex()}, who is no validator"
-            )
+            raise InvalidCommit(f"vote of {sig.validator_address.hex()}, who is no validator")
         votes.append((sig.time_ns, voter.power))
     remaining = sum(power for _, power in votes) // 2
     for time_ns, power in sorted(votes):
         if remaining <= power:
             return time_ns
         remaining -= power
-    raise InvalidCommit(
-        f"commit of height {commit.height} has no votes to take a time from"
-    )
+    raise InvalidCommit(f"commit of height {commit.height} has no votes to take a time from")

@@ -72,9 +72,7 @@ class Block:
         txs = tuple(data.repeated(1))
         data.finish()
         if reader.message(3):
-            raise DecodingError(
-                "Block: carries evidence, which chains of this project never do"
-            )
+            raise DecodingError("Block: carries evidence, which chains of this project never do")
         block = cls(header, txs, Commit.decode(reader.message(4)))
         reader.finish()
         return block

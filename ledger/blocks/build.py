@@ -51,9 +51,7 @@ def make_block(
 ) -> Block:
     """Block of ``txs`` on top of ``last_block_id``; raises :class:`InvalidField` if unsound."""
     if validators.find(proposer_address) is None:
-        raise InvalidBlock(
-            f"proposer {proposer_address.hex()} is no validator of {height}"
-        )
+        raise InvalidBlock(f"proposer {proposer_address.hex()} is no validator of {height}")
     header = Header(
         app_version=consensus_params.app_version,
         chain_id=chain_id,
@@ -87,9 +85,7 @@ def sign_commit(
     belongs to nobody in ``validators``.
     """
     keys = {address(bytes(key.verify_key)): key for key in signing_keys}
-    for stranger in keys.keys() - {
-        validator.address for validator in validators.validators
-    }:
+    for stranger in keys.keys() - {validator.address for validator in validators.validators}:
         raise InvalidBlock(f"signing key of {stranger.hex()} belongs to no validator")
     header, block_id = block.header, block.block_id()
     time_ns = vote_time_ns(now_ns, header.time_ns)

@@ -51,9 +51,7 @@ def vote_sign_bytes(
     vote_type: VoteType = VoteType.PRECOMMIT,
 ) -> bytes:
     """Bytes that a validator signs: a length-delimited ``CanonicalVote``."""
-    canonical_id = (
-        b"" if block_id.is_zero else proto.message_field(4, block_id.encode())
-    )
+    canonical_id = b"" if block_id.is_zero else proto.message_field(4, block_id.encode())
     return proto.delimited(
         proto.uint_field(1, vote_type)
         + proto.sfixed64_field(2, height)
@@ -102,16 +100,12 @@ class CommitSig:
         """Raise :class:`InvalidField` on contents that do not belong to the flag."""
         if self.flag is BlockIDFlag.ABSENT:
             if self != ABSENT_SIG:
-                raise InvalidCommit(
-                    "an absent vote carries an address, a time or a signature"
-                )
+                raise InvalidCommit("an absent vote carries an address, a time or a signature")
             return
         check_address("validator_address", self.validator_address)
         check_time(self.time_ns)
         if not 0 < len(self.signature) <= SIGNATURE_BYTES:
-            raise InvalidCommit(
-                f"vote signature has {len(self.signature)} bytes; expected 64"
-            )
+            raise InvalidCommit(f"vote signature has {len(self.signature)} bytes; expected 64")
 
 
 ABSENT_SIG = CommitSig(BlockIDFlag.ABSENT, b"", ZERO_TIME_NS, b"")
@@ -158,9 +152,7 @@ class Commit:
     def check(self) -> None:
         """Raise :class:`InvalidField` on what no commit can hold; signatures stay unchecked."""
         if self.height < 0 or not 0 <= self.round <= MAX_ROUND:
-            raise InvalidCommit(
-                f"commit of height {self.height}, round {self.round}: negative?"
-            )
+            raise InvalidCommit(f"commit of height {self.height}, round {self.round}: negative?")
         self.block_id.check()
         if self.height == 0:
             return

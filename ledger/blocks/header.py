@@ -66,9 +66,7 @@ class Header:
             + proto.message_field(5, self.last_block_id.encode())
         )
         numbered = enumerate(self._hashes(), start=6)
-        return head + b"".join(
-            proto.bytes_field(field, value) for field, value in numbered
-        )
+        return head + b"".join(proto.bytes_field(field, value) for field, value in numbered)
 
     @classmethod
     def decode(cls, body: bytes) -> Header:
@@ -99,9 +97,7 @@ class Header:
     def check(self) -> None:
         """Raise :class:`InvalidField` on what no chain of this format can hold."""
         if self.block_version != BLOCK_PROTOCOL:
-            raise InvalidField(
-                f"block protocol {self.block_version}; expected {BLOCK_PROTOCOL}"
-            )
+            raise InvalidField(f"block protocol {self.block_version}; expected {BLOCK_PROTOCOL}")
         if not 0 < len(self.chain_id.encode()) <= MAX_CHAIN_ID_CHARS:
             raise InvalidField(
                 f"chain id {self.chain_id!r} must have 1..{MAX_CHAIN_ID_CHARS} bytes"
@@ -128,9 +124,7 @@ class Header:
         check_address("proposer_address", self.proposer_address)
 
     def _version(self) -> bytes:
-        return proto.uint_field(1, self.block_version) + proto.uint_field(
-            2, self.app_version
-        )
+        return proto.uint_field(1, self.block_version) + proto.uint_field(2, self.app_version)
 
     def _hashes(self) -> tuple[bytes, ...]:
         """Fields 6 to 14 in order; ``app_hash`` is the one of free length."""

@@ -86,15 +86,11 @@ class BlockID:
     def is_complete(self) -> bool:
         """True for the id of a block that exists as a whole."""
         hashes = (self.hash, self.parts.hash)
-        return self.parts.total > 0 and all(
-            len(value) == HASH_BYTES for value in hashes
-        )
+        return self.parts.total > 0 and all(len(value) == HASH_BYTES for value in hashes)
 
     def encode(self) -> bytes:
         """Protobuf body of ``tendermint.types.BlockID`` (and of ``CanonicalBlockID``)."""
-        return proto.bytes_field(1, self.hash) + proto.message_field(
-            2, self.parts.encode()
-        )
+        return proto.bytes_field(1, self.hash) + proto.message_field(2, self.parts.encode())
 
     @classmethod
     def decode(cls, body: bytes) -> BlockID:

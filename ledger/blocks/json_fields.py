@@ -1,7 +1,7 @@
 """Scalars and objects of CometBFT's RPC JSON, read strictly; every error names the path.
 
-Spelling (CometBFT v0.38 ``libs/json``, ``libs/bytes``): 64-bit integers are decimal strings, smaller
-ones numbers; hashes and addresses upper-case hex; keys, signatures and transactions base64.
+Spelling (CometBFT v0.38 ``libs/json``, ``libs/bytes``): 64-bit integers are decimal strings,
+smaller ones numbers; hashes and addresses upper-case hex; keys, signatures and transactions base64.
 """
 
 from __future__ import annotations
@@ -72,11 +72,7 @@ class Object:
     def number(self, key: str, end: int) -> int:
         """A JSON number, integer, ``0 <= number < end``."""
         value = self.value(key)
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int)
-            or not 0 <= value < end
-        ):
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < end:
             raise _mismatch(self.path(key), f"an integer in 0..{end - 1}", value)
         return value
 
@@ -89,11 +85,7 @@ class Object:
 
     def base64(self, key: str) -> bytes:
         """Bytes as base64; ``null`` is no bytes."""
-        return (
-            b""
-            if self.value(key) is None
-            else read_base64(self.value(key), self.path(key))
-        )
+        return b"" if self.value(key) is None else read_base64(self.value(key), self.path(key))
 
     def time_ns(self, key: str) -> int:
         """Nanoseconds of an RFC 3339 time."""

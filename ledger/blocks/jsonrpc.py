@@ -3,10 +3,14 @@
     X_to_json(x) -> dict      X_from_json(document) -> x      raises JsonError, InvalidField
 
 for X in ``block_id``, ``header``, ``commit``, ``validator``, ``block``, ``consensus_params`` and
-``proof``; and ``validators_to_json`` / ``validators_from_json`` for a list. The results of the RPC are
-made of these: ``/block`` {block_id, block}, ``/commit`` {signed_header: {header, commit}, canonical},
-``/validators`` {block_height, validators, count, total}, ``/consensus_params`` {block_height,
-consensus_params}, ``/tx`` {..., proof: {root_hash, data, proof}}. Key order is CometBFT's too.
+``proof``; and ``validators_to_json`` / ``validators_from_json`` for a list. Key order is CometBFT's
+too. The results of the RPC are made of these:
+
+    /block             {block_id, block}
+    /commit            {signed_header: {header, commit}, canonical}
+    /validators        {block_height, validators, count, total}
+    /consensus_params  {block_height, consensus_params}
+    /tx?prove=true     {..., proof: {root_hash, data, proof}}
 """
 
 from __future__ import annotations
@@ -77,9 +81,7 @@ def header_from_json(document: object, path: str = "header") -> Header:
     """Inverse of :func:`header_to_json`."""
     names = ("version", "chain_id", "height", "time", "last_block_id", *_HASHES)
     fields = Object(document, path, names)
-    version = Object(
-        fields.value("version"), fields.path("version"), ("block",), ("app",)
-    )
+    version = Object(fields.value("version"), fields.path("version"), ("block",), ("app",))
     return Header(
         block_version=version.int64("block"),
         app_version=version.int64("app") if version.value("app") is not None else 0,
@@ -111,10 +113,7 @@ def commit_from_json(document: object, path: str = "commit") -> Commit:
         fields.int64("height"),
         fields.number("round", 1 << 31),
         block_id_from_json(fields.value("block_id"), fields.path("block_id")),
-        tuple(
-            _sig_from_json(x, f"{where}[{i}]")
-            for i, x in enumerate(fields.items("signatures"))
-        ),
+        tuple(_sig_from_json(x, f"{where}[{i}]") for i, x in enumerate(fields.items("signatures"))),
     )
 
 
@@ -173,15 +172,11 @@ def validators_to_json(validators: Iterable[Validator]) -> list[_Json]:
     return [validator_to_json(validator) for validator in validators]
 
 
-def validators_from_json(
-    documents: object, path: str = "validators"
-) -> tuple[Validator, ...]:
+def validators_from_json(documents: object, path: str = "validators") -> tuple[Validator, ...]:
     """Inverse of :func:`validators_to_json`; join all pages before making the set."""
     if not isinstance(documents, list):
         raise JsonError(f"{path}: expected an array")
-    return tuple(
-        validator_from_json(x, f"{path}[{i}]") for i, x in enumerate(documents)
-    )
+    return tuple(validator_from_json(x, f"{path}[{i}]") for i, x in enumerate(documents))
 
 
 def block_to_json(block: Block) -> _Json:
@@ -204,9 +199,7 @@ def block_from_json(document: object, path: str = "block") -> Block:
     where = data.path("txs")
     return Block(
         header_from_json(fields.value("header"), fields.path("header")),
-        tuple(
-            read_base64(tx, f"{where}[{i}]") for i, tx in enumerate(data.items("txs"))
-        ),
+        tuple(read_base64(tx, f"{where}[{i}]") for i, tx in enumerate(data.items("txs"))),
         commit_from_json(fields.value("last_commit"), fields.path("last_commit")),
     )
 
@@ -229,13 +222,9 @@ def consensus_params_to_json(params: ConsensusParams) -> _Json:
     }
 
 
-def consensus_params_from_json(
-    document: object, path: str = "params"
-) -> ConsensusParams:
+def consensus_params_from_json(document: object, path: str = "params") -> ConsensusParams:
     """Inverse of :func:`consensus_params_to_json`."""
-    fields = Object(
-        document, path, ("block", "evidence", "validator", "version", "abci")
-    )
+    fields = Object(document, path, ("block", "evidence", "validator", "version", "abci"))
 
     def part(name: str, *keys: str) -> Object:
         return Object(fields.value(name), fields.path(name), keys)
@@ -248,9 +237,7 @@ def consensus_params_from_json(
         evidence_max_age_blocks=evidence.int64("max_age_num_blocks"),
         evidence_max_age_ns=evidence.int64("max_age_duration"),
         evidence_max_bytes=evidence.int64("max_bytes"),
-        key_types=tuple(
-            map(str, part("validator", "pub_key_types").items("pub_key_types"))
-        ),
+        key_types=tuple(map(str, part("validator", "pub_key_types").items("pub_key_types"))),
         app_version=part("version", "app").int64("app"),
         vote_extensions_height=part("abci", "vote_extensions_enable_height").int64(
             "vote_extensions_enable_height"
@@ -278,7 +265,5 @@ def proof_from_json(document: object, path: str = "proof") -> Proof:
         fields.int64("total"),
         fields.int64("index"),
         fields.base64("leaf_hash"),
-        tuple(
-            read_base64(x, f"{where}[{i}]") for i, x in enumerate(fields.items("aunts"))
-        ),
+        tuple(read_base64(x, f"{where}[{i}]") for i, x in enumerate(fields.items("aunts"))),
     )

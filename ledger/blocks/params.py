@@ -1,4 +1,4 @@
-"""Consensus parameters: block size and gas enter ``consensus_hash``; the rest rides along in the RPC.
+"""Consensus parameters: size and gas of blocks enter ``consensus_hash``; the RPC shows all.
 
     ConsensusParams().hash() -> bytes
 

@@ -7,7 +7,8 @@ gogoproto does. Concatenate them in field order. Embedded messages are always wr
 Reader: pulls fields in ascending order and accepts the one canonical encoding only. Varints must be
 minimal, default scalars absent, fields in order, none unknown; call :meth:`Reader.finish` last.
 
-Source: https://protobuf.dev/programming-guides/encoding/, and CometBFT v0.38 ``spec/core/encoding.md``.
+Source: https://protobuf.dev/programming-guides/encoding/ and CometBFT v0.38
+``spec/core/encoding.md``.
 """
 
 from __future__ import annotations
@@ -158,9 +159,7 @@ class Reader:
             value |= (byte & 0x7F) << 7 * i
             if byte < 0x80:
                 if (i and not byte) or value >= _UINT64_END:
-                    raise self._error(
-                        f"varint at byte {self._at} is not minimal or over 64 bits"
-                    )
+                    raise self._error(f"varint at byte {self._at} is not minimal or over 64 bits")
                 self._at += i + 1
                 return value
         raise self._error(f"varint at byte {self._at} does not end")
@@ -169,9 +168,7 @@ class Reader:
         length = self._varint()
         chunk = self._data[self._at : self._at + length]
         if len(chunk) != length:
-            raise self._error(
-                f"{length} bytes announced at byte {self._at}, {len(chunk)} there"
-            )
+            raise self._error(f"{length} bytes announced at byte {self._at}, {len(chunk)} there")
         self._at += length
         return chunk
 

@@ -3,7 +3,7 @@
     ExecTxResult(code, data, gas_wanted, gas_used)
     last_results_hash(results) -> bytes        # goes into the next header
 
-Only these four fields are deterministic in ABCI 2.0; log, info, events and codespace are not hashed.
+Only these four fields are deterministic in ABCI 2.0: log, info, events and codespace stay unhashed.
 Source: CometBFT v0.38 ``types/results.go``, ``proto/tendermint/abci/types.proto`` (ExecTxResult).
 """
 

@@ -17,13 +17,9 @@ from ledger.blocks.errors import DecodingError, InvalidTime
 
 NS_PER_SECOND = 1_000_000_000
 ZERO_TIME_NS = -62_135_596_800 * NS_PER_SECOND
-_END_TIME_NS = (
-    253_402_300_800 * NS_PER_SECOND
-)  # 10000-01-01T00:00:00Z, first not allowed
+_END_TIME_NS = 253_402_300_800 * NS_PER_SECOND  # 10000-01-01T00:00:00Z, first not allowed
 
-_RFC3339 = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{0,8}[1-9]))?Z", re.ASCII
-)
+_RFC3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{0,8}[1-9]))?Z", re.ASCII)
 
 
 def check_time(time_ns: int) -> int:
@@ -67,19 +63,13 @@ def parse_rfc3339(text: str) -> int:
     """Nanoseconds of a time as :func:`format_rfc3339` writes it."""
     match = _RFC3339.fullmatch(text)
     if match is None:
-        raise InvalidTime(
-            f"{text!r} is not an RFC 3339 time in UTC without trailing zeros"
-        )
-    year, month, day, hour, minute, second = (
-        int(group) for group in match.groups()[:6]
-    )
+        raise InvalidTime(f"{text!r} is not an RFC 3339 time in UTC without trailing zeros")
+    year, month, day, hour, minute, second = (int(group) for group in match.groups()[:6])
     days = _days_from_civil(year, month, day)
     if year < 1 or _civil_from_days(days) != (year, month, day):
         raise InvalidTime(f"{text!r} names a day that does not exist")
     if hour > 23 or minute > 59 or second > 59:
-        raise InvalidTime(
-            f"{text!r} names an hour, minute or second that does not exist"
-        )
+        raise InvalidTime(f"{text!r} names an hour, minute or second that does not exist")
     seconds = days * 86_400 + hour * 3600 + minute * 60 + second
     return seconds * NS_PER_SECOND + int((match[7] or "").ljust(9, "0"))
 
@@ -99,9 +89,7 @@ def _civil_from_days(days: int) -> tuple[int, int, int]:
     year_of_era = (
         day_of_era - day_of_era // 1460 + day_of_era // 36_524 - day_of_era // 146_096
     ) // 365
-    day_of_year = day_of_era - (
-        365 * year_of_era + year_of_era // 4 - year_of_era // 100
-    )
+    day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
     shifted_month = (5 * day_of_year + 2) // 153
     day = day_of_year - (153 * shifted_month + 2) // 5 + 1
     month = shifted_month + 3 if shifted_month < 10 else shifted_month - 9

@@ -13,7 +13,7 @@ Source: CometBFT v0.38 ``spec/core/data_structures.md`` (ValidatorSet), ``types/
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ledger import merkle
 from ledger.blocks import proto
@@ -29,7 +29,8 @@ class Validator:
 
     public_key: bytes
     power: int
-    priority: int = 0
+    # Changes every round and is no part of who a validator is: neither hashed nor compared.
+    priority: int = field(default=0, compare=False)
 
     @property
     def address(self) -> bytes:
@@ -84,17 +85,11 @@ class ValidatorSet:
         if any(validator.power <= 0 for validator in self.validators):
             raise InvalidValidators("every validator needs a power of at least 1")
         if self.total_power > MAX_TOTAL_POWER:
-            raise InvalidValidators(
-                f"total power {self.total_power} exceeds {MAX_TOTAL_POWER}"
-            )
-        if len({validator.address for validator in self.validators}) != len(
-            self.validators
-        ):
+            raise InvalidValidators(f"total power {self.total_power} exceeds {MAX_TOTAL_POWER}")
+        if len({validator.address for validator in self.validators}) != len(self.validators):
             raise InvalidValidators("a validator stands in the set twice")
         if list(self.validators) != sorted(self.validators, key=_order):
-            raise InvalidValidators(
-                "not sorted by power descending, then address ascending"
-            )
+            raise InvalidValidators("not sorted by power descending, then address ascending")
 
     @classmethod
     def of(cls, validators: Iterable[Validator]) -> ValidatorSet:
@@ -128,16 +123,12 @@ class ValidatorSet:
         seen: set[bytes] = set()
         for change in changes:
             if change.public_key in seen:
-                raise InvalidValidators(
-                    f"two changes of validator {change.address.hex()}"
-                )
+                raise InvalidValidators(f"two changes of validator {change.address.hex()}")
             seen.add(change.public_key)
             if change.power:
                 merged[change.public_key] = change
             elif merged.pop(change.public_key, None) is None:
-                raise InvalidValidators(
-                    f"validator {change.address.hex()} is not there to remove"
-                )
+                raise InvalidValidators(f"validator {change.address.hex()} is not there to remove")
         return ValidatorSet.of(merged.values())
 
     def encode(self) -> bytes:
@@ -147,7 +138,7 @@ class ValidatorSet:
 
     @classmethod
     def decode(cls, body: bytes) -> ValidatorSet:
-        """Inverse of :meth:`encode`; raises :class:`BlockError`. The written proposer is dropped."""
+        """Inverse of :meth:`encode`; the proposer follows from the priorities."""
         reader = proto.Reader(body, "ValidatorSet")
         validators = tuple(Validator.decode(entry) for entry in reader.repeated(1))
         Validator.decode(reader.message(2))
