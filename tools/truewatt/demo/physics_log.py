@@ -1,0 +1,121 @@
+"""What really happened on the feeder, as the rig wrote it down: the yardstick of every report."""
+
+from __future__ import annotations
+
+import csv
+import json
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from truewatt.demo.accounting import SignedRecord
+from wireformat.chained import Feeder, Reading
+
+
+@dataclass(frozen=True)
+class Switching:
+    """A relay that really moved, with the feeder's load just before and after."""
+
+    t_ms: int
+    board: str
+    relay: int
+    closed: bool
+    before_w: float
+    after_w: float
+
+
+class PhysicsLog:
+    """`physics.csv`: a column of exact values for each name, sampled along `t_ms`."""
+
+    def __init__(self, path: Path) -> None:
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        # A power cut of the machine may leave half a last line.
+        rows = [row for row in rows if None not in row.values()]
+        self.t_ms = [int(row["t_ms"]) for row in rows]
+        names = rows[0].keys() - {"t_ms"} if rows else set()
+        self._columns = {name: [float(row[name]) for row in rows] for name in names}
+
+    def columns(self) -> list[str]:
+        """The names of all columns but the time."""
+        return sorted(self._columns)
+
+    def at(self, column: str, t_ms: int) -> float:
+        """The value at `t_ms`, linear between samples, flat beyond the ends."""
+        values = self._columns[column]
+        right = bisect_left(self.t_ms, t_ms)
+        if right == 0:
+            return values[0]
+        if right == len(values):
+            return values[-1]
+        t0, t1 = self.t_ms[right - 1], self.t_ms[right]
+        return values[right - 1] + (values[right] - values[right - 1]) * (t_ms - t0) / (t1 - t0)
+
+    def peak(self, column: str, from_ms: int = 0) -> float:
+        """The highest value from `from_ms` on."""
+        start = bisect_left(self.t_ms, from_ms)
+        return max(self._columns[column][start:], default=0.0)
+
+
+def switchings(path: Path) -> list[Switching]:
+    """Read `switches.jsonl`; a torn last line is left out."""
+    found = []
+    for line in path.read_text().splitlines() if path.exists() else []:
+        try:
+            item = json.loads(line)
+        except ValueError:
+            continue
+        found.append(
+            Switching(
+                t_ms=int(item["t_ms"]),
+                board=str(item["board"]),
+                relay=int(item["relay"]),
+                closed=bool(item["state"]),
+                before_w=float(item["feeder_before_w"]),
+                after_w=float(item["feeder_after_w"]),
+            )
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class Balance:
+    """Metered against physics: the sum of each channel's deviation over the sum of energy."""
+
+    metered_wh: float
+    physics_wh: float
+    error: float
+    worst_channel: str
+    worst_deviation_wh: float
+
+
+def balance(log: PhysicsLog, kept: Mapping[str, list[SignedRecord]]) -> Balance:
+    """Compare each channel's register in the last kept reading with the physics at its time.
+
+    Deviations are summed as magnitudes, so that no channel's error hides another's. Only
+    readings with a trusted clock count: others do not say when they were taken.
+    """
+    metered = physics = deviation = worst = 0.0
+    worst_channel = ""
+    for name in sorted(kept):
+        last = _last_trusted(kept[name])
+        if last is None:
+            continue
+        for index, channel in enumerate(last.channels):
+            exact = log.at(f"{name}.{index}_wh", last.time_s * 1000)
+            register = channel[0] + channel[1]
+            metered += register
+            physics += exact
+            deviation += abs(register - exact)
+            if abs(register - exact) > abs(worst):
+                worst, worst_channel = register - exact, f"{name}.{index}"
+    error = deviation / physics if physics else 1.0
+    return Balance(metered, physics, error, worst_channel, worst)
+
+
+def _last_trusted(items: list[SignedRecord]) -> Reading | Feeder | None:
+    for item in sorted(items, key=lambda one: one.position, reverse=True):
+        if isinstance(item.record, Reading | Feeder) and not item.record.flags & 1:
+            return item.record
+    return None
