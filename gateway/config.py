@@ -1,0 +1,177 @@
+"""A gateway's configuration: one TOML file, every error of it told at once.
+
+    load_config(path) -> Config        # or ConfigError with all problems
+
+Relative paths count from the file's folder. Times in `Config` are in the run's clock, except
+`timeout_ms` and `gap_ms` of a bus, which are wall time.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from gateway.errors import GatewayError
+from gateway.schema import GATEWAY_FILE, Problem, check_table
+
+MAX_FILE_BYTES = 1 << 20
+
+
+class ConfigError(GatewayError):
+    """A configuration file that can't be used; `problems` has every one of its faults."""
+
+    code = "bad_config"
+
+    def __init__(self, file: Path, problems: list[Problem]) -> None:
+        self.file = file
+        self.problems = problems
+        lines = "".join(f"\n  {file}: {problem}" for problem in problems)
+        super().__init__(f"{len(problems)} problem(s) in {file}{lines}")
+
+    def __str__(self) -> str:
+        return self.what
+
+
+@dataclass(frozen=True)
+class DeviceConfig:
+    """One place on a bus: the Modbus address, and what people call the board there."""
+
+    address: int
+    name: str
+    max_power_w: int
+
+
+@dataclass(frozen=True)
+class BusConfig:
+    """One serial line and the boards on it."""
+
+    name: str
+    port: str
+    baud: int
+    parity: str
+    timeout_ms: int
+    gap_ms: int
+    devices: tuple[DeviceConfig, ...]
+
+
+@dataclass(frozen=True)
+class LedgerConfig:
+    """Where the chain is served and what of it is trusted from the start."""
+
+    rpc: str
+    chain_id: str
+    operator_root: bytes
+    genesis: Path
+    trusting_period_s: int
+
+
+@dataclass(frozen=True)
+class Config:
+    """All of a gateway's configuration."""
+
+    name: str
+    area: int
+    data_dir: Path
+    key_file: Path
+    ack_certificate: Path
+    poll_s: int
+    beacon_s: int
+    batch_records: int
+    clock_ahead_s: int
+    clock_age_s: int
+    max_power_w: int
+    ledger: LedgerConfig
+    buses: tuple[BusConfig, ...]
+
+
+def load_config(path: Path) -> Config:
+    """Read and check the file at `path`; raises `ConfigError` with every problem found."""
+    problems: list[Problem] = []
+    values = check_table(_parse(path), GATEWAY_FILE, "", problems)
+    problems += _name_clashes(values)
+    if problems:
+        raise ConfigError(path, problems)
+    return _config(values, path.absolute().parent)
+
+
+def missing_files(config: Config) -> list[Problem]:
+    """Files that a run needs and that aren't there yet (`check-config` says so)."""
+    wanted = {
+        "gateway.key_file": config.key_file,
+        "gateway.ack_certificate": config.ack_certificate,
+        "ledger.genesis": config.ledger.genesis,
+    }
+    return [
+        Problem(key, str(path), "a file that exists and can be read")
+        for key, path in wanted.items()
+        if not path.is_file()
+    ]
+
+
+def _parse(path: Path) -> object:
+    try:
+        raw = path.read_bytes()
+        if len(raw) > MAX_FILE_BYTES:
+            raise ConfigError(path, [Problem("(file)", f"{len(raw)} bytes", "at most 1 MiB")])
+        return tomllib.loads(raw.decode())
+    except OSError as error:
+        problem = Problem("(file)", error.strerror or str(error), "a file that can be read")
+        raise ConfigError(path, [problem]) from error
+    except UnicodeDecodeError as error:
+        problem = Problem("(file)", f"byte {error.start}", "UTF-8 text")
+        raise ConfigError(path, [problem]) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(path, [Problem("(file)", str(error), "valid TOML 1.0")]) from error
+
+
+def _name_clashes(values: dict[str, object]) -> list[Problem]:
+    """Board names must differ over all buses: status and logs know boards by them."""
+    problems = []
+    first: dict[object, str] = {}
+    for bus_index, bus in enumerate(cast(list[dict[str, object]], values.get("bus", []))):
+        devices = cast(list[dict[str, object]], bus.get("device", []))
+        for index, device in enumerate(devices):
+            key, name = f"bus[{bus_index}]", device.get("name")
+            where = f"{key}.device[{index}].name"
+            # Twice on one bus is reported by the schema already.
+            if name in first and not first[name].startswith(key + "."):
+                problems.append(Problem(where, repr(name), f"another than that of {first[name]}"))
+            if name is not None:
+                first.setdefault(name, where)
+    return problems
+
+
+def _config(values: Mapping[str, object], base: Path) -> Config:
+    top = dict(cast(dict[str, object], values["gateway"]))
+    for name in ("data_dir", "key_file", "ack_certificate"):
+        top[name] = base / cast(str, top[name])
+    max_power_w = cast(int, top["max_power_w"])
+    rows = cast(list[dict[str, object]], values["bus"])
+    buses = tuple(_bus(row, max_power_w, base) for row in rows)
+    ledger = _ledger(cast(dict[str, object], values["ledger"]), base)
+    return Config(**top, ledger=ledger, buses=buses)  # type: ignore[arg-type]
+
+
+def _ledger(row: dict[str, object], base: Path) -> LedgerConfig:
+    return LedgerConfig(
+        rpc=cast(str, row["rpc"]).rstrip("/"),
+        chain_id=cast(str, row["chain_id"]),
+        operator_root=bytes.fromhex(cast(str, row["operator_root"])),
+        genesis=base / cast(str, row["genesis"]),
+        trusting_period_s=cast(int, row["trusting_period_s"]),
+    )
+
+
+def _bus(row: dict[str, object], max_power_w: int, base: Path) -> BusConfig:
+    fields = {key: value for key, value in row.items() if key != "device"}
+    fields["port"] = str(base / cast(str, row["port"]))
+    devices = tuple(
+        DeviceConfig(
+            cast(int, device["address"]),
+            cast(str, device["name"]),
+            cast(int, device["max_power_w"]) or max_power_w,
+        )
+        for device in cast(list[dict[str, object]], row["device"])
+    )
+    return BusConfig(**fields, devices=devices)  # type: ignore[arg-type]

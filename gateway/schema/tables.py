@@ -1,0 +1,71 @@
+"""The tables of a gateway's TOML file. Times are in the run's clock unless a key says wall."""
+
+from gateway.schema.kinds import (
+    CHAIN_ID,
+    NAME,
+    PATH,
+    PUBLIC_KEY,
+    URL,
+    Choice,
+    Field,
+    Rows,
+    Table,
+    Text,
+    Whole,
+    optional,
+)
+
+GATEWAY = Table(
+    {
+        "name": Field(NAME),
+        "area": Field(Whole(1, 0xFFFFFFFF)),
+        "data_dir": Field(PATH),
+        "key_file": Field(PATH),
+        "ack_certificate": Field(PATH),
+        "poll_s": optional(Whole(1, 3600, "s"), 10),
+        "beacon_s": optional(Whole(60, 86400, "s"), 3600),
+        "batch_records": optional(Whole(1, 64), 64),
+        "clock_ahead_s": optional(Whole(1, 86400, "s"), 120),
+        "clock_age_s": optional(Whole(3600, 366 * 86400, "s"), 60 * 86400),
+        "max_power_w": optional(Whole(100, 10_000_000, "W"), 30_000),
+    }
+)
+
+LEDGER = Table(
+    {
+        "rpc": Field(URL),
+        "chain_id": Field(CHAIN_ID),
+        "operator_root": Field(PUBLIC_KEY),
+        "genesis": Field(PATH),
+        "trusting_period_s": optional(Whole(3600, 366 * 86400, "s"), 14 * 86400),
+    }
+)
+
+DEVICE = Table(
+    {
+        # 248 to 255 are reserved: Modbus over serial line V1.02, section 2.2.
+        "address": Field(Whole(1, 247)),
+        "name": Field(NAME),
+        "max_power_w": optional(Whole(100, 10_000_000, "W"), 0),
+    }
+)
+
+BUS = Table(
+    {
+        "name": Field(NAME),
+        "port": Field(Text(r"/.+|[^/].*", "a serial port such as /dev/ttyUSB0")),
+        "baud": optional(Choice((1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)), 9600),
+        "parity": optional(Choice(("N", "E", "O")), "N"),
+        # Wall time: a bus takes as long as it takes, whatever the speed of the run's clock.
+        "timeout_ms": optional(Whole(20, 60_000, "ms of wall time"), 500),
+        "gap_ms": optional(Whole(0, 1000, "ms of wall time"), 5),
+    },
+    {"device": Rows(DEVICE, unique=("address", "name"))},
+)
+
+GATEWAY_FILE = Table(
+    {},
+    rows={"bus": Rows(BUS, unique=("name", "port"))},
+    tables={"gateway": GATEWAY, "ledger": LEDGER},
+)
+"""The whole file: [gateway], [ledger], [[bus]] with [[bus.device]]."""
