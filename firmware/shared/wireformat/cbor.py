@@ -4,8 +4,12 @@
 UTF-8 text, lists, dicts (keys: integers, bytes, text), True, False, None, and `Tag` 18.
 Floats, other tags, indefinite lengths, unsorted or repeated keys, longer-than-needed heads,
 more than 8 levels and trailing bytes are refused, each by a named `CborError` with its offset.
+
+Small integers, the bulk of a record, take the short way through both directions: a board pays
+for each call in garbage, a gateway in time per record.
 """
 
+from wireformat import utf8
 from wireformat.errors import (
     BadText,
     NotDeterministic,
@@ -22,8 +26,10 @@ MAX_BYTES = 65536
 
 COSE_SIGN1_TAG = 18
 
-_UINT, _NINT, _BYTES, _TEXT, _LIST, _MAP, _TAG, _SIMPLE = range(8)
-_SIMPLES = {20: False, 21: True, 22: None}
+UINT, NINT, BYTES, TEXT, LIST, MAP, TAG, _SIMPLE = range(8)
+"""Major types (RFC 8949 section 3.1), for `put_head`."""
+
+_FALSE, _TRUE, _NULL = 0xF4, 0xF5, 0xF6
 
 
 class Tag:
@@ -44,9 +50,12 @@ class Tag:
 
 
 def encode(value: object) -> bytes:
-    """Encode `value`; raises `UnsupportedItem` or `TooDeep` for what the subset lacks."""
+    """Encode `value`.
+
+    Raises `UnsupportedItem`, `BadText` or `TooDeep` for what the subset lacks.
+    """
     out = bytearray()
-    _put(out, value, 0)
+    put(out, value, 0)
     return bytes(out)
 
 
@@ -57,183 +66,227 @@ def decode(data: bytes, max_bytes: int = MAX_BYTES) -> object:
     """
     if len(data) > max_bytes:
         raise TooLong("%d bytes, at most %d" % (len(data), max_bytes), max_bytes)
-    value, end = _item(bytes(data), 0, 0)
-    if end != len(data):
-        raise TrailingBytes("%d bytes after the item" % (len(data) - end), end)
+    reader = Reader(bytes(data))
+    value = reader.item(0)
+    if reader.at != len(data):
+        raise TrailingBytes("%d bytes after the item" % (len(data) - reader.at), reader.at)
     return value
 
 
-def _head(major: int, number: int) -> bytes:
+# ---- writing ---------------------------------------------------------------------------------
+
+
+def put_head(out: bytearray, major: int, number: int) -> None:
+    """Append the shortest head of major type `major` with argument `number`."""
+    major <<= 5
     if number < 24:
-        return bytes((major << 5 | number,))
-    for code, size in ((24, 1), (25, 2), (26, 4), (27, 8)):
-        if number < 1 << (8 * size):
-            return bytes((major << 5 | code,)) + number.to_bytes(size, "big")
-    raise UnsupportedItem("integer of more than 64 bits")
+        out.append(major | number)
+    elif number < 0x100:
+        out.append(major | 24)
+        out.append(number)
+    elif number < 0x10000:
+        out.append(major | 25)
+        out.append(number >> 8)
+        out.append(number & 0xFF)
+    elif number < 0x100000000:
+        out.append(major | 26)
+        out.extend(number.to_bytes(4, "big"))
+    elif number < 0x10000000000000000:
+        out.append(major | 27)
+        out.extend(number.to_bytes(8, "big"))
+    else:
+        raise UnsupportedItem("integer of more than 64 bits")
 
 
-def _put(out: bytearray, value: object, depth: int) -> None:
+def put(out: bytearray, value: object, depth: int) -> None:
+    """Append the encoding of `value`, which lies inside `depth` containers."""
     # bool first: on CPython a bool is an int, on MicroPython it is not.
     if value is None or isinstance(value, bool):
-        out.append(0xF6 if value is None else 0xF5 if value else 0xF4)
+        out.append(_NULL if value is None else _TRUE if value else _FALSE)
     elif isinstance(value, int):
-        out.extend(_head(_UINT, value) if value >= 0 else _head(_NINT, -1 - value))
-    elif isinstance(value, str):
-        raw = value.encode()
-        _check_utf8(raw, -1)
-        out.extend(_head(_TEXT, len(raw)))
-        out.extend(raw)
+        if value >= 0:
+            put_head(out, UINT, value)
+        else:
+            put_head(out, NINT, -1 - value)
     elif isinstance(value, (bytes, bytearray, memoryview)):
-        out.extend(_head(_BYTES, len(value)))
-        out.extend(value)
+        # A view's length counts its elements, which need not be bytes.
+        raw = bytes(value) if isinstance(value, memoryview) else value
+        put_head(out, BYTES, len(raw))
+        out.extend(raw)
+    elif isinstance(value, str):
+        text = utf8_bytes(value)
+        put_head(out, TEXT, len(text))
+        out.extend(text)
     else:
         _put_container(out, value, depth + 1)
+
+
+def utf8_bytes(text: str) -> bytes:
+    """`text` in UTF-8; raises `BadText` for lone surrogates, which MicroPython would write."""
+    try:
+        raw = text.encode()
+    except UnicodeError:
+        raise BadText("text with a lone surrogate") from None
+    if utf8.fault_at(raw) >= 0:
+        raise BadText("text with a lone surrogate")
+    return raw
 
 
 def _put_container(out: bytearray, value: object, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise TooDeep("more than %d levels" % MAX_DEPTH)
     if isinstance(value, (list, tuple)):
-        out.extend(_head(_LIST, len(value)))
+        put_head(out, LIST, len(value))
         for item in value:
-            _put(out, item, depth)
+            put(out, item, depth)
     elif isinstance(value, dict):
         _put_map(out, value, depth)
     elif isinstance(value, Tag):
         if value.number != COSE_SIGN1_TAG:
             raise UnsupportedItem("tag %d, only %d is used" % (value.number, COSE_SIGN1_TAG))
-        out.extend(_head(_TAG, value.number))
-        _put(out, value.value, depth)
+        put_head(out, TAG, value.number)
+        put(out, value.value, depth)
     else:
         raise UnsupportedItem("a %s" % type(value).__name__)
 
 
-def _put_map(out: bytearray, value: dict[object, object], depth: int) -> None:
+def _put_map(out: bytearray, value: "dict[object, object]", depth: int) -> None:
     pairs = []
     for key, item in value.items():
         if isinstance(key, bool) or not isinstance(key, (int, str, bytes)):
             raise UnsupportedItem("a map key that is a %s" % type(key).__name__)
         raw = bytearray()
-        _put(raw, key, depth)
+        put(raw, key, depth)
         pairs.append((bytes(raw), item))
     # Keys are unique, so values never take part in the comparison.
-    pairs.sort(key=lambda pair: pair[0])
-    out.extend(_head(_MAP, len(pairs)))
+    pairs.sort(key=_encoded_key)
+    put_head(out, MAP, len(pairs))
     for raw_key, item in pairs:
         out.extend(raw_key)
-        _put(out, item, depth)
+        put(out, item, depth)
 
 
-def _item(data: bytes, at: int, depth: int) -> tuple[object, int]:
-    """Decode the item at `at`; returns it with the offset behind it."""
-    major, number, body = _read_head(data, at)
-    if major == _UINT:
-        return number, body
-    if major == _NINT:
-        return -1 - number, body
-    if major == _BYTES or major == _TEXT:
-        return _string(data, at, major, number, body)
-    if major == _SIMPLE:
-        # MicroPython has no assignment-free way to tell "absent" from None here, hence `in`.
-        if number in _SIMPLES and body == at + 1:
-            return _SIMPLES[number], body
-        raise UnsupportedItem("a float or simple value", at)
-    if depth >= MAX_DEPTH:
-        raise TooDeep("more than %d levels" % MAX_DEPTH, at)
-    if major == _LIST:
-        return _list(data, at, number, body, depth + 1)
-    if major == _MAP:
-        return _map(data, at, number, body, depth + 1)
-    if number != COSE_SIGN1_TAG:
-        raise UnsupportedItem("tag %d, only %d is used" % (number, COSE_SIGN1_TAG), at)
-    value, end = _item(data, body, depth + 1)
-    return Tag(number, value), end
+def _encoded_key(pair: "tuple[bytes, object]") -> bytes:
+    return pair[0]
 
 
-def _read_head(data: bytes, at: int) -> tuple[int, int, int]:
-    if at >= len(data):
-        raise Truncated("an item is missing", at)
-    first = data[at]
-    major, info = first >> 5, first & 31
-    if info < 24:
-        return major, info, at + 1
-    if major == _SIMPLE:
-        raise UnsupportedItem("a float or simple value", at)
-    if info == 31:
-        raise NotDeterministic("indefinite length", at)
-    if info > 27:
-        raise UnsupportedItem("reserved head %d" % info, at)
-    size = 1 << (info - 24)
-    end = at + 1 + size
-    if end > len(data):
-        raise Truncated("head of an item", at)
-    number = int.from_bytes(data[at + 1 : end], "big")
-    if number < 24 or (size > 1 and number < 1 << (4 * size)):
-        raise NotDeterministic("head is longer than needed", at)
-    return major, number, end
+# ---- reading ---------------------------------------------------------------------------------
 
 
-def _string(data: bytes, at: int, major: int, size: int, body: int) -> tuple[object, int]:
-    end = body + size
-    if end > len(data):
-        raise Truncated("string of %d bytes" % size, at)
-    raw = data[body:end]
-    if major == _BYTES:
-        return raw, end
-    _check_utf8(raw, body)
-    return raw.decode(), end
+class Reader:
+    """One pass over `data`, from the offset `at`, where the next item begins."""
 
+    def __init__(self, data: bytes, at: int = 0) -> None:
+        self.data = data
+        self.size = len(data)
+        self.at = at
 
-def _list(data: bytes, at: int, size: int, body: int, depth: int) -> tuple[object, int]:
-    # An item takes a byte at least: refuse a huge count before making room for it.
-    if size > len(data) - body:
-        raise Truncated("array of %d items" % size, at)
-    items = []
-    for _ in range(size):
-        item, body = _item(data, body, depth)
-        items.append(item)
-    return items, body
-
-
-def _map(data: bytes, at: int, size: int, body: int, depth: int) -> tuple[object, int]:
-    if 2 * size > len(data) - body:
-        raise Truncated("map of %d pairs" % size, at)
-    pairs: dict[object, object] = {}
-    last = b""
-    for _ in range(size):
-        start = body
-        if data[start : start + 1] and data[start] >> 5 > _TEXT:
-            raise UnsupportedItem("a map key that is no integer or string", start)
-        key, body = _item(data, start, depth)
-        raw = data[start:body]
-        # An encoded key is never empty, so b"" sorts before the first.
-        if raw <= last:
-            raise NotDeterministic("map key repeated or out of order", start)
-        last = raw
-        pairs[key], body = _item(data, body, depth)
-    return pairs, body
-
-
-def _check_utf8(raw: bytes, offset: int) -> None:
-    """Refuse ill-formed UTF-8 (RFC 3629); MicroPython's own check lets some through."""
-    at, size = 0, len(raw)
-    while at < size:
-        first = raw[at]
-        if first < 0x80:
-            at += 1
-            continue
-        if 0xC2 <= first <= 0xDF:
-            more, low, high = 1, 0x80, 0xBF
-        elif 0xE0 <= first <= 0xEF:
-            more = 2
-            low, high = 0xA0 if first == 0xE0 else 0x80, 0x9F if first == 0xED else 0xBF
-        elif 0xF0 <= first <= 0xF4:
-            more = 3
-            low, high = 0x90 if first == 0xF0 else 0x80, 0x8F if first == 0xF4 else 0xBF
+    def item(self, depth: int) -> object:
+        """The item at `at`, which lies inside `depth` containers."""
+        at = self.at
+        if at >= self.size:
+            raise Truncated("an item is missing", at)
+        head = self.data[at]
+        if head < 24:
+            self.at = at + 1
+            return head
+        if head >= 0xE0:
+            return self.simple(head)
+        number = head & 31
+        if number < 24:
+            self.at = at + 1
         else:
-            raise BadText("not UTF-8", offset if offset < 0 else offset + at)
-        tail = raw[at + 1 : at + 1 + more]
-        good = len(tail) == more and low <= tail[0] <= high
-        if not good or any(byte >> 6 != 2 for byte in tail[1:]):
-            raise BadText("not UTF-8", offset if offset < 0 else offset + at)
-        at += 1 + more
+            number = self.argument(number)
+        if head < 0x40:
+            return number if head < 0x20 else -1 - number
+        if head < 0x80:
+            return self.string(number, head < 0x60, at)
+        return self.container(head, number, depth, at)
+
+    def container(self, head: int, number: int, depth: int, at: int) -> object:
+        """The array, map or tagged item whose head, with the argument `number`, stands at `at`."""
+        if depth >= MAX_DEPTH:
+            raise TooDeep("more than %d levels" % MAX_DEPTH, at)
+        if head < 0xA0:
+            return self.array(number, depth + 1, at)
+        if head < 0xC0:
+            return self.map(number, depth + 1, at)
+        if number != COSE_SIGN1_TAG:
+            raise UnsupportedItem("tag %d, only %d is used" % (number, COSE_SIGN1_TAG), at)
+        return Tag(number, self.item(depth + 1))
+
+    def argument(self, info: int) -> int:
+        """The argument behind a head whose low five bits are `info`, 24 to 31."""
+        start = self.at
+        if info > 27:
+            if info == 31:
+                raise NotDeterministic("indefinite length", start)
+            raise UnsupportedItem("reserved head %d" % info, start)
+        size = 1 << (info - 24)
+        self.at = end = start + 1 + size
+        if end > self.size:
+            raise Truncated("head of an item", start)
+        data = self.data
+        if size == 1:
+            number = data[start + 1]
+        elif size == 2:
+            number = data[start + 1] << 8 | data[start + 2]
+        else:
+            number = int.from_bytes(data[start + 1 : end], "big")
+        # The half of it would have been enough (or, for one byte, the head itself).
+        if number < (24 if size == 1 else 1 << (4 * size)):
+            raise NotDeterministic("head is longer than needed", start)
+        return number
+
+    def simple(self, head: int) -> "bool | None":
+        """False, True or None; there is nothing else in the subset."""
+        if head > _NULL or head < _FALSE:
+            raise UnsupportedItem("a float or simple value", self.at)
+        self.at += 1
+        return None if head == _NULL else head == _TRUE
+
+    def string(self, size: int, binary: bool, start: int) -> object:
+        """A string of `size` bytes at `at`; `start` is where its head stands."""
+        body = self.at
+        end = body + size
+        if end > self.size:
+            raise Truncated("string of %d bytes" % size, start)
+        self.at = end
+        raw = self.data[body:end]
+        if binary:
+            return raw
+        fault = utf8.fault_at(raw)
+        if fault >= 0:
+            raise BadText("not UTF-8", body + fault)
+        return raw.decode()
+
+    def array(self, size: int, depth: int, start: int) -> object:
+        """A list of `size` items."""
+        # An item takes a byte at least: refuse a huge count before making room for it.
+        if size > self.size - self.at:
+            raise Truncated("array of %d items" % size, start)
+        return [self.item(depth) for _ in range(size)]
+
+    def map(self, size: int, depth: int, start: int) -> object:
+        """A dict of `size` pairs, its keys strictly ascending in their encoded form."""
+        if size > (self.size - self.at) >> 1:
+            raise Truncated("map of %d pairs" % size, start)
+        data = self.data
+        pairs: dict[object, object] = {}
+        last_start = last_end = 0
+        last_head = -1
+        for _ in range(size):
+            start = self.at
+            head = data[start] if start < self.size else -1
+            if head >= 0x80:
+                raise UnsupportedItem("a map key that is no integer or string", start)
+            key = self.item(depth)
+            end = self.at
+            # Heads differ nearly always; only behind equal ones are the keys themselves compared.
+            if head < last_head or (
+                head == last_head and data[start:end] <= data[last_start:last_end]
+            ):
+                raise NotDeterministic("map key repeated or out of order", start)
+            last_start, last_end, last_head = start, end, head
+            pairs[key] = self.item(depth)
+        return pairs

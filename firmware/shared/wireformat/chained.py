@@ -59,11 +59,15 @@ class Feeder(Chained):
 
     TYPE = "feeder"
     CODE = 4
-    FIELDS = CHAIN_FIELDS + MEASURED_FIELDS + (
-        (9, "breaker", Uint(2), False),  # codes.BREAKER_*
-        (10, "trip_cause", Uint(U8), False),  # codes.TRIP_*, of the last trip
-        (11, "reclose_count", Uint(U32), False),
-        (12, "limit_w", Uint(U32), False),  # the limit in force
+    FIELDS = (
+        CHAIN_FIELDS
+        + MEASURED_FIELDS
+        + (
+            (9, "breaker", Uint(2), False),  # codes.BREAKER_*
+            (10, "trip_cause", Uint(U8), False),  # codes.TRIP_*, of the last trip
+            (11, "reclose_count", Uint(U32), False),
+            (12, "limit_w", Uint(U32), False),  # the limit in force
+        )
     )
     interval_s: int
     channels: "list[list[int]]"

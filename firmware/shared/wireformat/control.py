@@ -108,5 +108,3 @@ class Enrolment(Record):
     firmware: str
     relays: int
     fixed_limit_w: "int | None"
-
-

@@ -13,6 +13,15 @@ SIGNATURE_BYTES = 64
 
 _ALG, _KID, _EDDSA = 1, 4, -8
 
+# Deterministic encoding leaves one form of each of these, so they are written and compared whole.
+_HEADER = b"\xa2\x01\x27\x04\x48"  # {1: -8, 4: kid}, the 8 bytes of kid to follow
+_TAGGED = b"\xd2\x84"  # tag 18, array of four
+_START = _TAGGED + b"\x4d" + _HEADER
+_EMPTY_MAP = 0xA0
+_SIGNATURE_HEAD = b"\x58\x40"
+_CONTEXT = b"\x84\x6aSignature1"  # array of four, its first item
+_PAYLOAD_AT = len(_START) + KID_BYTES + 1
+
 
 class Envelope:
     """A split COSE_Sign1. `protected` and `payload` are the exact bytes that were signed."""
@@ -32,30 +41,63 @@ def external_aad(record_type: str, chain_id: str) -> bytes:
     """What a signature is bound to beyond its payload."""
     if "|" in chain_id or not chain_id:
         raise CoseError("chain id %r is empty or holds '|'" % chain_id)
-    return ("truewatt/1|%s|%s" % (record_type, chain_id)).encode()
+    return cbor.utf8_bytes("truewatt/1|%s|%s" % (record_type, chain_id))
 
 
 def protected_header(kid: bytes) -> bytes:
     """The protected header's bytes for the key `kid` (8 bytes)."""
     if len(kid) != KID_BYTES:
         raise CoseError("kid of %d bytes, not %d" % (len(kid), KID_BYTES))
-    return cbor.encode({_ALG: _EDDSA, _KID: kid})
+    return _HEADER + bytes(kid)
 
 
 def to_be_signed(protected: bytes, aad: bytes, payload: bytes) -> bytes:
     """Sig_structure of RFC 9052 section 4.4, context "Signature1"."""
-    return cbor.encode(["Signature1", protected, aad, payload])
+    out = bytearray(_CONTEXT)
+    for part in (protected, aad, payload):
+        cbor.put(out, part, 1)
+    return bytes(out)
 
 
 def assemble(protected: bytes, payload: bytes, signature: bytes) -> bytes:
     """The envelope's bytes from its parts."""
     if len(signature) != SIGNATURE_BYTES:
         raise CoseError("signature of %d bytes, not %d" % (len(signature), SIGNATURE_BYTES))
-    return cbor.encode(cbor.Tag(cbor.COSE_SIGN1_TAG, [protected, {}, payload, signature]))
+    out = bytearray(_TAGGED)
+    cbor.put(out, protected, 2)
+    out.append(_EMPTY_MAP)
+    cbor.put(out, payload, 2)
+    cbor.put(out, signature, 2)
+    return bytes(out)
 
 
 def split(data: bytes, max_bytes: int = 1024) -> Envelope:
     """Take an envelope apart; refuses every other shape. Proves nothing about the signature."""
+    data = bytes(data)
+    if len(data) <= max_bytes:
+        envelope = _split_at_fixed_places(data)
+        if envelope is not None:
+            return envelope
+    return _split_by_parsing(data, max_bytes)
+
+
+def _split_at_fixed_places(data: bytes) -> "Envelope | None":
+    """The envelope in `data`; None says only that something is wrong somewhere."""
+    body = len(data) - SIGNATURE_BYTES - 2
+    if body <= _PAYLOAD_AT or data[: len(_START)] != _START:
+        return None
+    if data[_PAYLOAD_AT - 1] != _EMPTY_MAP or data[body : body + 2] != _SIGNATURE_HEAD:
+        return None
+    reader = cbor.Reader(data, _PAYLOAD_AT)
+    payload = reader.item(2)
+    if reader.at != body or not isinstance(payload, bytes):
+        return None
+    protected = data[3 : _PAYLOAD_AT - 1]
+    return Envelope(data[len(_START) : _PAYLOAD_AT - 1], protected, payload, data[body + 2 :])
+
+
+def _split_by_parsing(data: bytes, max_bytes: int) -> Envelope:
+    """The same by way of a full parse, which names what is wrong."""
     item = cbor.decode(data, max_bytes)
     if not isinstance(item, cbor.Tag):
         raise CoseError("no COSE_Sign1 tag", 0)

@@ -5,21 +5,26 @@ below. Maps are closed: an unknown key is refused, so that no two readers differ
 """
 
 from wireformat import cbor, cose, identity
-from wireformat.errors import RecordError
+from wireformat.errors import BadText, RecordError
 
 U8, U16, U32 = 0xFF, 0xFFFF, 0xFFFFFFFF
 U48 = (1 << 48) - 1
 
+MAX_PAYLOAD_BYTES = 1024
+
 
 class Uint:
     """An unsigned integer up to `high`."""
+
+    low = 0
 
     def __init__(self, high: int = U32) -> None:
         self.high = high
 
     def fault(self, value: object) -> str:
         """Why `value` does not fit, or an empty string."""
-        if isinstance(value, bool) or not isinstance(value, int):
+        # A bool is an int to CPython, but neither to MicroPython nor to CBOR.
+        if not isinstance(value, int) or isinstance(value, bool):
             return "is no integer"
         return "" if 0 <= value <= self.high else "is outside 0..%d" % self.high
 
@@ -28,12 +33,13 @@ class Sint:
     """A signed integer of magnitude up to `high`."""
 
     def __init__(self, high: int) -> None:
+        self.low = -high
         self.high = high
 
     def fault(self, value: object) -> str:
-        if isinstance(value, bool) or not isinstance(value, int):
+        if not isinstance(value, int) or isinstance(value, bool):
             return "is no integer"
-        return "" if -self.high <= value <= self.high else "is outside +-%d" % self.high
+        return "" if self.low <= value <= self.high else "is outside +-%d" % self.high
 
 
 class Bytes:
@@ -58,22 +64,31 @@ class Text:
     def fault(self, value: object) -> str:
         if not isinstance(value, str):
             return "is no text"
-        return "" if 1 <= len(value.encode()) <= self.size else "is empty or too long"
+        try:
+            size = len(cbor.utf8_bytes(value))
+        except BadText as bad:
+            return bad.what
+        return "" if 1 <= size <= self.size else "is empty or too long"
 
 
 class Row:
-    """A fixed row of kinds, encoded as an array."""
+    """A fixed row of integer kinds, encoded as an array."""
 
-    def __init__(self, *kinds: object) -> None:
+    def __init__(self, *kinds: "Uint | Sint") -> None:
         self.kinds = kinds
+        self.bounds = [(kind.low, kind.high) for kind in kinds]
 
     def fault(self, value: object) -> str:
         if not isinstance(value, (list, tuple)) or len(value) != len(self.kinds):
             return "is no row of %d" % len(self.kinds)
-        for index in range(len(self.kinds)):
-            fault: str = self.kinds[index].fault(value[index])  # type: ignore[attr-defined]
-            if fault:
-                return "[%d] %s" % (index, fault)
+        index = 0
+        for low, high in self.bounds:
+            item = value[index]
+            if type(item) is not int or not low <= item <= high:
+                fault = self.kinds[index].fault(item)
+                if fault:
+                    return "[%d] %s" % (index, fault)
+            index += 1
         return ""
 
 
@@ -118,26 +133,40 @@ class Record:
 
     def payload(self) -> bytes:
         """The record's deterministic CBOR map."""
-        pairs = {}
+        # FIELDS is in ascending order of keys below 24: no dict to build, nothing to sort.
+        out = bytearray(1)
+        count = 0
         for key, name, _, _ in self.FIELDS:
             value = getattr(self, name)
             if value is not None:
-                pairs[key] = value
-        return cbor.encode(pairs)
+                out.append(key)
+                cbor.put(out, value, 1)
+                count += 1
+        out[0] = cbor.MAP << 5 | count
+        return bytes(out)
 
     @classmethod
     def from_payload(cls, data: bytes):  # type: ignore[no-untyped-def]
         """Read a payload; the bytes of a signed record, never a re-encoding of them."""
-        pairs = cbor.decode(data, 1024)
+        pairs = cbor.decode(data, MAX_PAYLOAD_BYTES)
         if not isinstance(pairs, dict):
             raise RecordError("%s payload is no map" % cls.TYPE, 0)
-        values = {}
-        for key, name, _, _ in cls.FIELDS:
+        record = object.__new__(cls)
+        for key, name, kind, optional in cls.FIELDS:
             if key in pairs:
-                values[name] = pairs.pop(key)
+                value = pairs.pop(key)
+                # A null is no way to leave a field out: each record has one encoding.
+                fault = kind.fault(value)  # type: ignore[attr-defined]
+                if fault:
+                    raise RecordError("%s.%s %s" % (cls.TYPE, name, fault))
+                setattr(record, name, value)
+            elif optional:
+                setattr(record, name, None)
+            else:
+                raise RecordError("%s.%s is missing" % (cls.TYPE, name))
         if pairs:
             raise RecordError("%s has no key %r" % (cls.TYPE, sorted(pairs, key=repr)[0]))
-        return cls(**values)
+        return record
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Record) and (self.CODE, self.payload()) == (
