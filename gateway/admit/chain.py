@@ -1,0 +1,66 @@
+"""Which record may follow which: positions, previous-hashes, and signed gaps between them."""
+
+from collections.abc import Sequence
+
+from gateway.admit.errors import BrokenChain, Gap
+from gateway.store.rows import Head, Permit
+from wireformat import codes
+from wireformat.chained import Chained, Event
+from wireformat.identity import GENESIS_PREV, PREV_BYTES
+
+Position = tuple[int, int]
+"""(epoch, seq); tuples order as records do."""
+
+
+def follows(before: Position, after: Position) -> bool:
+    """Whether `after` may come right after `before`: next in its epoch, or first of a later."""
+    if after[0] == before[0]:
+        return after[1] == before[1] + 1
+    return after[0] > before[0] and after[1] == 0
+
+
+def bridged(head: Position | None, target: Position, permits: Sequence[Permit]) -> bool:
+    """Whether signed gaps account for everything between `head` and `target`.
+
+    Each gap must begin where the known part ends (or inside it), the last must end right
+    before `target`. Without a head, the first gap may begin anywhere: nothing is known of before.
+    """
+    reached, used = head, False
+    for permit in sorted(permits, key=lambda permit: (permit.first, permit.last)):
+        known = reached is None or permit.first <= reached or follows(reached, permit.first)
+        if known and (reached is None or permit.last > reached) and permit.last < target:
+            reached, used = permit.last, True
+    return used and reached is not None and follows(reached, target)
+
+
+def check_link(record: Chained, head: Head | None, permits: Sequence[Permit]) -> None:
+    """Refuse `record` unless it continues the chain at `head`, directly or over signed gaps.
+
+    Raises `Gap` or `BrokenChain`. Positions at or before the head are not this rule's matter.
+    """
+    at = (record.epoch, record.seq)
+    where = f"epoch {record.epoch} seq {record.seq}"
+    last = None if head is None else (head.epoch, head.seq)
+    prev = GENESIS_PREV if head is None else head.hash[:PREV_BYTES]
+    adjacent = record.seq == 0 if last is None else follows(last, at)
+    if adjacent and record.prev == prev:
+        return
+    if bridged(last, at, permits):
+        return
+    if not adjacent:
+        known = "nothing before it" if last is None else f"epoch {last[0]} seq {last[1]}"
+        raise Gap(f"{known} is the last known", where)
+    raise BrokenChain(f"previous-hash {record.prev.hex()}, expected {prev.hex()}", where)
+
+
+def permit_of(record: object, device: bytes, evidence: bytes) -> Permit | None:
+    """The gap that a verified journal-gap event names; None for every other record."""
+    if not isinstance(record, Event) or record.kind != codes.EV_JOURNAL_GAP:
+        return None
+    if len(record.detail) != 4:
+        return None
+    first, last = tuple(record.detail[:2]), tuple(record.detail[2:])
+    # A gap reports the past only: it can't excuse what comes after it.
+    if first > last or last >= (record.epoch, record.seq):
+        return None
+    return Permit(device, (first[0], first[1]), (last[0], last[1]), evidence)

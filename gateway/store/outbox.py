@@ -1,0 +1,83 @@
+"""Records that wait for the ledger, and the one transaction that is on its way there."""
+
+from dataclasses import dataclass
+
+from gateway.store.database import Database
+from gateway.store.rows import QueuedRecord
+from wireformat import cbor
+
+
+@dataclass(frozen=True)
+class TxInFlight:
+    """A signed transaction that stays the same, byte for byte, until a block holds it."""
+
+    hash: bytes
+    nonce: int
+    data: bytes
+    records: tuple[int, ...]
+
+
+class Outbox:
+    """Tables `outbox` and `tx_in_flight`.
+
+    Records of one device leave in their order, because the ledger follows their chain; devices
+    with an outcome among their records go first.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __len__(self) -> int:
+        row = self._database.one("SELECT count(*) FROM outbox")
+        return int(row[0]) if row else 0
+
+    def next(self, most: int) -> list[QueuedRecord]:
+        """The `most` records that should go next."""
+        rows = self._database.all(
+            "SELECT o.record, o.device, r.code, r.data FROM outbox o"
+            " JOIN records r ON r.id = o.record"
+            # Up to a device's last waiting outcome: urgent, with what must precede it.
+            " LEFT JOIN (SELECT device, max(record) AS upto FROM outbox WHERE outcome = 1"
+            "            GROUP BY device) u ON u.device = o.device"
+            " ORDER BY coalesce(o.record <= u.upto, 0) DESC, o.record LIMIT ?",
+            (most,),
+        )
+        return [QueuedRecord(*row) for row in rows]
+
+    def next_nonce(self, least: int) -> int:
+        """A nonce above all given out before, persisted before it is used; at least `least`."""
+        with self._database.write() as connection:
+            row = connection.execute("SELECT value FROM numbers WHERE name = 'nonce'").fetchone()
+            nonce = max(least, (row[0] if row else 0) + 1)
+            connection.execute("INSERT OR REPLACE INTO numbers VALUES ('nonce', ?)", (nonce,))
+            return nonce
+
+    def launch(self, tx: TxInFlight) -> None:
+        """Keep `tx` before it is sent, so that a restart sends the same bytes again."""
+        with self._database.write() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO tx_in_flight VALUES (1, ?, ?, ?, ?, ?)",
+                (tx.hash, tx.nonce, tx.data, max(tx.records), cbor.encode(list(tx.records))),
+            )
+
+    def in_flight(self) -> TxInFlight | None:
+        """The transaction that waits for its block."""
+        row = self._database.one("SELECT hash, nonce, data, records FROM tx_in_flight")
+        if row is None:
+            return None
+        records = cbor.decode(row[3])
+        assert isinstance(records, list)
+        return TxInFlight(row[0], row[1], row[2], tuple(records))
+
+    def landed(self, tx: TxInFlight) -> None:
+        """A verified block holds `tx`: its records wait no more."""
+        with self._database.write() as connection:
+            connection.executemany(
+                "DELETE FROM outbox WHERE record = ?", [(record,) for record in tx.records]
+            )
+            connection.execute("DELETE FROM tx_in_flight")
+
+    def abandon(self) -> None:
+        """Forget the transaction in flight; its records wait again."""
+        with self._database.write() as connection:
+            connection.execute("DELETE FROM tx_in_flight")

@@ -1,0 +1,207 @@
+"""The store's face: batches of records in one commit, heads, refusals, and its parts."""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gateway.store.cache import Cache
+from gateway.store.commands import Commands, end_by_outcome
+from gateway.store.database import Database
+from gateway.store.outbox import Outbox
+from gateway.store.rows import Head, Permit, Refusal, StoredRecord
+from wireformat.chained import Outcome
+
+EVIDENCE_ROWS = 500
+"""Refused records kept for each reason; the oldest make room. Counters go on."""
+
+
+@dataclass
+class Batch:
+    """All that one pull from a board changes; committed together or not at all."""
+
+    device: bytes
+    records: list[StoredRecord] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    head: Head | None = None
+    refusals: list[Refusal] = field(default_factory=list)
+    permits: list[Permit] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.records or self.refusals or self.permits)
+
+
+class Store:
+    """`<data_dir>/gateway.db`. Raises `StoreError`s; then nothing of the call took effect."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.outbox = Outbox(database)
+        self.commands = Commands(database)
+        self.cache = Cache(database)
+
+    @classmethod
+    def open(cls, path: Path) -> "Store":
+        """Open for writing; makes the file and brings old versions up to date."""
+        return cls(Database(path))
+
+    @classmethod
+    def open_readonly(cls, path: Path) -> "Store":
+        """Open beside a running gateway, to read only."""
+        return cls(Database(path, readonly=True))
+
+    def close(self) -> None:
+        """Close the file."""
+        self.database.close()
+
+    def commit(self, batch: Batch) -> None:
+        """Write `batch` in one durable transaction; acks may leave after this returns."""
+        with self.database.write() as connection:
+            rows = [_insert(connection, record) for record in batch.records]
+            for row, record in zip(rows, batch.records, strict=True):
+                outcome = int(record.code == Outcome.CODE)
+                connection.execute(
+                    "INSERT INTO outbox VALUES (?, ?, ?)", (row, record.device, outcome)
+                )
+            if batch.head:
+                _set_head(connection, batch.device, batch.head)
+            for refusal in batch.refusals:
+                _count_refusal(connection, refusal)
+            for permit in batch.permits:
+                _keep_permit(connection, permit)
+            _end_commands(connection, batch, rows)
+
+    def anchor(self, device: bytes, head: Head) -> None:
+        """Start a device's chain at `head`, taken from the ledger, where none is known here."""
+        with self.database.write() as connection:
+            known = connection.execute("SELECT 1 FROM heads WHERE device = ?", (device,))
+            if known.fetchone() is None:
+                _set_head(connection, device, head)
+
+    def head(self, device: bytes) -> Head | None:
+        """The last admitted record of `device`."""
+        row = self.database.one(
+            "SELECT epoch, seq, hash, time_s, measured FROM heads WHERE device = ?", (device,)
+        )
+        return Head(*row) if row else None
+
+    def heads(self) -> dict[bytes, Head]:
+        """Every device's last admitted record, by address."""
+        sql = "SELECT device, epoch, seq, hash, time_s, measured FROM heads ORDER BY device"
+        return {row[0]: Head(*row[1:]) for row in self.database.all(sql)}
+
+    def data_at(self, device: bytes, epoch: int, seq: int) -> bytes | None:
+        """The stored record's bytes, or None."""
+        row = self.database.one(
+            "SELECT data FROM records WHERE device = ? AND epoch = ? AND seq = ?",
+            (device, epoch, seq),
+        )
+        return bytes(row[0]) if row else None
+
+    def records(self, device: bytes) -> Iterator[tuple[int, int, int, bytes, int]]:
+        """All records of `device` in their order: (epoch, seq, code, bytes, received_ms)."""
+        yield from self.database.stream(
+            "SELECT epoch, seq, code, data, received_ms FROM records WHERE device = ?"
+            " ORDER BY epoch, seq",
+            (device,),
+        )
+
+    def counts(self) -> dict[bytes, int]:
+        """Records held, by device."""
+        sql = "SELECT device, count(*) FROM records GROUP BY device ORDER BY device"
+        return dict(self.database.all(sql))
+
+    def refusals(self) -> dict[str, int]:
+        """Distinct records refused, by reason."""
+        return dict(self.database.all("SELECT reason, count FROM refusals ORDER BY reason"))
+
+    def evidence(self, reason: str) -> list[tuple[bytes | None, int, bytes, str]]:
+        """Refused records kept for `reason`: (device, code, bytes, detail), oldest first."""
+        return self.database.all(
+            "SELECT device, code, data, detail FROM refusal_evidence WHERE reason = ? ORDER BY id",
+            (reason,),
+        )
+
+    def permits(self, device: bytes) -> list[Permit]:
+        """The signed gaps of `device`'s journal."""
+        rows = self.database.all(
+            "SELECT device, first_epoch, first_seq, last_epoch, last_seq, evidence FROM permits"
+            " WHERE device = ? ORDER BY first_epoch, first_seq",
+            (device,),
+        )
+        return [Permit(row[0], (row[1], row[2]), (row[3], row[4]), row[5]) for row in rows]
+
+
+def _insert(connection: sqlite3.Connection, record: StoredRecord) -> int:
+    cursor = connection.execute(
+        "INSERT INTO records (device, epoch, seq, code, data, hash, received_ms)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            record.device,
+            record.epoch,
+            record.seq,
+            record.code,
+            record.data,
+            record.hash,
+            record.received_ms,
+        ),
+    )
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def _set_head(connection: sqlite3.Connection, device: bytes, head: Head) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?, ?, ?)",
+        (device, head.epoch, head.seq, head.hash, head.time_s, head.measured),
+    )
+
+
+def _count_refusal(connection: sqlite3.Connection, refusal: Refusal) -> None:
+    """Count each refused record once, however often a board shows it again."""
+    digest = hashlib.sha256(refusal.data).digest()
+    seen = connection.execute(
+        "UPDATE refusal_evidence SET times = times + 1, last_ms = ? WHERE reason = ? AND hash = ?",
+        (refusal.at_ms, refusal.reason, digest),
+    )
+    if seen.rowcount:
+        return
+    connection.execute(
+        "INSERT INTO refusal_evidence"
+        " (reason, device, code, data, hash, detail, first_ms, last_ms, times)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)",
+        (
+            refusal.reason,
+            refusal.device,
+            refusal.code,
+            refusal.data,
+            digest,
+            refusal.detail,
+            refusal.at_ms,
+            refusal.at_ms,
+        ),
+    )
+    connection.execute(
+        "INSERT INTO refusals VALUES (?, 1) ON CONFLICT (reason) DO UPDATE SET count = count + 1",
+        (refusal.reason,),
+    )
+    connection.execute(
+        "DELETE FROM refusal_evidence WHERE reason = ?1 AND id NOT IN"
+        " (SELECT id FROM refusal_evidence WHERE reason = ?1 ORDER BY id DESC LIMIT ?2)",
+        (refusal.reason, EVIDENCE_ROWS),
+    )
+
+
+def _keep_permit(connection: sqlite3.Connection, permit: Permit) -> None:
+    connection.execute(
+        "INSERT OR IGNORE INTO permits VALUES (?, ?, ?, ?, ?, ?)",
+        (permit.device, *permit.first, *permit.last, permit.evidence),
+    )
+
+
+def _end_commands(connection: sqlite3.Connection, batch: Batch, rows: list[int]) -> None:
+    by_seq = {(r.epoch, r.seq): row for r, row in zip(batch.records, rows, strict=True)}
+    for outcome in batch.outcomes:
+        row = by_seq[(outcome.epoch, outcome.seq)]
+        end_by_outcome(connection, outcome, batch.device, row)
