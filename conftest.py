@@ -41,7 +41,7 @@ class SharedFiles:
 
 @pytest.fixture(scope="session")
 def micropython_native() -> list[str]:
-    """Return the start of a command line for MicroPython with this machine's words."""
+    """Return the start of a command line for the fastest MicroPython of this machine."""
     return micropython("native")
 
 

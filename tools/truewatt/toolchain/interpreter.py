@@ -49,15 +49,15 @@ _TREES = {
     tree.arch: tree
     for tree in (
         DebianTree("amd64", "x86_64-linux-gnu", "ld-linux-x86-64.so.2", 64),
-        DebianTree("arm64", "aarch64-linux-gnu", "ld-linux-aarch64.so.1", 64),
         DebianTree("i386", "i386-linux-gnu", "ld-linux.so.2", 32),
         DebianTree("armhf", "arm-linux-gnueabihf", "ld-linux-armhf.so.3", 32),
     )
 }
-_NATIVE = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "armhf", "i686": "i386"}
+# Debian's arm64 build has no viper, so 64-bit ARM takes the 32-bit one.
+_NATIVE = {"x86_64": "amd64", "aarch64": "armhf", "armv7l": "armhf", "i686": "i386"}
 _RUNS_HERE = {
     "x86_64": ("amd64", "i386"),
-    "aarch64": ("arm64", "armhf"),
+    "aarch64": ("armhf",),
     "armv7l": ("armhf",),
     "i686": ("i386",),
 }
@@ -73,9 +73,9 @@ _BOARD_WORDS = {
 def micropython(arch: str = "native") -> list[str]:
     """Return the start of a command line that runs MicroPython >= 1.25.
 
-    ``arch``: ``native`` (the machine's own words), ``32bit`` (the words of an ESP32, the fastest
-    way this machine has), or a Debian architecture: ``amd64``, ``arm64``, ``i386``, ``armhf``
-    (armhf runs under qemu on a PC). The first call may download about 10 MB.
+    ``arch``: ``native`` (the fastest this machine has, of any word size), ``32bit`` (the words of
+    an ESP32, the fastest way this machine has), or a Debian architecture: ``amd64``, ``i386``,
+    ``armhf`` (under qemu on a PC). The first call may download about 10 MB.
     Raises a ToolchainError that says what is missing and how to get it.
     """
     return list(describe(arch).argv)
