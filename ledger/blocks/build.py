@@ -48,12 +48,17 @@ def make_block(
     app_hash: bytes,
     last_results_hash: bytes,
     proposer_address: bytes,
+    app_version: int | None = None,
 ) -> Block:
-    """Block of ``txs`` on top of ``last_block_id``; raises :class:`InvalidField` if unsound."""
+    """Block of ``txs`` on top of ``last_block_id``; raises :class:`InvalidField` if unsound.
+
+    ``time_ns`` is the genesis time, later ``median_time_ns(last_commit, validators before)``;
+    ``app_version`` is that of the parameters unless given.
+    """
     if validators.find(proposer_address) is None:
         raise InvalidBlock(f"proposer {proposer_address.hex()} is no validator of {height}")
     header = Header(
-        app_version=consensus_params.app_version,
+        app_version=consensus_params.app_version if app_version is None else app_version,
         chain_id=chain_id,
         height=height,
         time_ns=time_ns,

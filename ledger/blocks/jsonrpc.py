@@ -246,20 +246,18 @@ def consensus_params_from_json(document: object, path: str = "params") -> Consen
 
 
 def proof_to_json(proof: Proof) -> _Json:
-    """``{total, index, leaf_hash, aunts}``; ``aunts`` is left out when there are none."""
-    document: _Json = {
+    """``{total, index, leaf_hash, aunts}``."""
+    return {
         "total": str(proof.total),
         "index": str(proof.index),
         "leaf_hash": base64_text(proof.leaf_hash),
+        "aunts": [base64_text(aunt) for aunt in proof.aunts],
     }
-    if proof.aunts:
-        document["aunts"] = [base64_text(aunt) for aunt in proof.aunts]
-    return document
 
 
 def proof_from_json(document: object, path: str = "proof") -> Proof:
     """Inverse of :func:`proof_to_json`."""
-    fields = Object(document, path, ("total", "index", "leaf_hash"), ("aunts",))
+    fields = Object(document, path, ("total", "index", "leaf_hash", "aunts"))
     where = fields.path("aunts")
     return Proof(
         fields.int64("total"),

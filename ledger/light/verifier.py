@@ -8,7 +8,7 @@
 No clock and no I/O: time comes in as integer nanoseconds. Cheap checks first, signatures last, so
 that junk is cheap to refuse. Source: CometBFT v0.38 ``spec/light-client/verification`` and
 ``light/verifier.go``; beyond them, ``verify_adjacent`` demands that the new header names the
-trusted one as its parent, so that an authority restored from an old backup cannot fork a light client.
+trusted one as its parent, so that an authority restored from an old backup cannot fork a client.
 """
 
 from __future__ import annotations
