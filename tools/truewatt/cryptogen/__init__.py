@@ -1,0 +1,1 @@
+"""Generators of the constant and unrolled parts of `firmware/crypto` (run on CPython)."""

@@ -1,0 +1,74 @@
+"""Write `firmware/crypto/tables.py`: the comb table of the base point and the curve's constants.
+
+Signed comb of 5 teeth in 2 blocks over a 260-digit scalar with digits +1 and -1:
+digit i = 52*tooth + 26*block + column. Entry j of a block is
+    2^(26*block) * (2^208 + sum over teeth t < 4 of (+ if bit t of j, else -) 2^(52*t)) * B,
+kept as (y + x, y - x, 2*d*x*y), each canonical, two 13-bit limbs (i and i + 10) in a word.
+Word w of the 16 entries of a block lies contiguous, because a look-up reads all sixteen.
+"""
+
+from truewatt.cryptogen import curve
+from truewatt.cryptogen.curve import D, L, P, Point
+from truewatt.cryptogen.field_vm import LIMB_BITS, LIMB_MASK, LIMBS
+from truewatt.cryptogen.literal import bytes_literal
+
+TEETH, BLOCKS = 5, 2
+SPACING = 52
+COLUMNS = SPACING // BLOCKS
+ENTRIES = 1 << (TEETH - 1)
+
+
+def limbs(value: int) -> list[int]:
+    return [value >> LIMB_BITS * i & LIMB_MASK for i in range(LIMBS)]
+
+
+def packed_words(value: int) -> list[int]:
+    """Ten words: limb i in the low half, limb i + 10 in the high half."""
+    digits = limbs(value)
+    return [digits[i] | digits[i + 10] << 16 for i in range(10)]
+
+
+def comb_point(block: int, entry: int) -> Point:
+    point = curve.multiply(1 << SPACING * (TEETH - 1) + COLUMNS * block, curve.BASE)
+    for tooth in range(TEETH - 1):
+        term = curve.multiply(1 << SPACING * tooth + COLUMNS * block, curve.BASE)
+        point = curve.add(point, term if entry >> tooth & 1 else curve.negate(term))
+    return point
+
+
+def comb_table() -> bytes:
+    """30 words x 16 entries for each block, little-endian."""
+    out = bytearray()
+    for block in range(BLOCKS):
+        entries = []
+        for entry in range(ENTRIES):
+            x, y = comb_point(block, entry)
+            coordinates = ((y + x) % P, (y - x) % P, 2 * D * x * y % P)
+            entries.append([word for value in coordinates for word in packed_words(value)])
+        for w in range(30):
+            for words in entries:
+                out += words[w].to_bytes(4, "little")
+    return bytes(out)
+
+
+def small_order_ys() -> list[bytes]:
+    """The canonical y coordinates of the eight points of small order, encoded."""
+    ys = {point[1] for point in curve.small_order_points()}
+    return [y.to_bytes(32, "little") for y in sorted(ys)]
+
+
+HEADER = '''"""Constants of Ed25519. GENERATED: do not edit.
+
+Regenerate with `python -m truewatt.cryptogen`, where the layout is described (`tables.py`).
+"""
+
+'''
+
+
+def source() -> str:
+    """The text of the generated module."""
+    scalars = {"ORDER": L, "D": D, "D2": 2 * D % P, "SQRT_M1": curve.SQRT_M1}
+    parts = [bytes_literal(name, value.to_bytes(32, "little")) for name, value in scalars.items()]
+    parts.append(bytes_literal("SMALL_ORDER_Y", b"".join(small_order_ys())))
+    parts.append(bytes_literal("COMB", comb_table()))
+    return HEADER + "".join(parts)
