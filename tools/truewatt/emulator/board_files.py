@@ -1,0 +1,130 @@
+"""What belongs to one emulated board, as plain data, and the files that hold its state."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from truewatt.toolchain.paths import project_root
+
+FLASH_BYTES = 2 * 1024 * 1024
+# How long a board waits at power-on for the world's devices, real milliseconds.
+_PATIENCE_MS = 60_000
+
+
+class ExitReason(Enum):
+    """Why a board's process ended, by its return code (negative: a signal)."""
+
+    RETURNED = 0
+    EXCEPTION = 1
+    RESET = 3
+    FLASH_CORRUPT = 4
+    FLASH_BUSY = 5
+    SOFT_RESET = 6
+    POWER_CUT = -9
+    WATCHDOG = -14
+    STOPPED = -15
+    MAINS_LOST = -30
+    HARD_FAULT = None
+
+    @classmethod
+    def of(cls, returncode: int) -> "ExitReason":
+        """Return the reason for a return code; signals not listed are hard faults."""
+        return next((reason for reason in cls if reason.value == returncode), cls.HARD_FAULT)
+
+    @property
+    def reset_cause(self) -> int:
+        """What machine.reset_cause() says after it (constants of the ESP32 port)."""
+        power_on, hard, watchdog, soft = 1, 2, 3, 5
+        causes = {
+            ExitReason.RESET: hard,
+            ExitReason.HARD_FAULT: hard,
+            ExitReason.WATCHDOG: watchdog,
+            ExitReason.SOFT_RESET: soft,
+        }
+        return causes.get(self, power_on)
+
+
+@dataclass(frozen=True)
+class Charges:
+    """The chip's time in microseconds, charged where the machine is faster.
+
+    Defaults: a typical 4 KiB sector erase and page program of the NOR flash on ESP32 modules
+    (45 ms, 0.7 ms), and 0.8 M instructions at 240 MHz with flash-cache misses (5 ms).
+    """
+
+    erase_block_us: int = 45_000
+    program_page_us: int = 700
+    crypto_slice_us: int = 5_000
+
+
+NO_CHARGES = Charges(0, 0, 0)
+
+
+@dataclass(frozen=True)
+class BoardSpec:
+    """One board: its name, its wires, and how true to the chip it is.
+
+    `arch`: as `truewatt.toolchain.micropython` takes it; `heap_kib`: what the firmware has on a
+    board with 32-bit words (doubled on 64-bit ones); `firmware`: source tree, the project's if
+    None; `flash_image`: in the board's folder if None; `paced`: UART.flush lasts as long as bits.
+    """
+
+    name: str
+    uart1: Path | None = None
+    uart2: Path | None = None
+    pins: Path | None = None
+    arch: str = "native"
+    heap_kib: int = 112
+    charges: Charges = Charges()
+    flash_image: Path | None = None
+    firmware: Path | None = None
+    precompiled: bool = True
+    paced: bool = False
+
+    @property
+    def firmware_tree(self) -> Path:
+        """The firmware's sources."""
+        if self.firmware is not None:
+            return self.firmware
+        root = project_root()
+        if root is None:
+            raise FileNotFoundError("no firmware tree: name one in BoardSpec.firmware")
+        return root / "firmware"
+
+    @property
+    def unique_id(self) -> bytes:
+        """A stable MAC-like address, locally administered."""
+        return b"\x02" + hashlib.sha256(self.name.encode()).digest()[:5]
+
+
+def ensure_flash(path: Path) -> None:
+    """Make an erased flash chip, unless there is one."""
+    if not path.exists():
+        new = path.with_suffix(".new")
+        new.write_bytes(b"\xff" * FLASH_BYTES)
+        new.replace(path)
+
+
+def write_board_json(
+    path: Path, spec: BoardSpec, flash_image: Path, rom: Path, last_exit: ExitReason
+) -> None:
+    """Write what chip/boot.py reads."""
+    uarts = {"1": spec.uart1, "2": spec.uart2}
+    board = {
+        "name": spec.name,
+        "rom": str(rom.absolute()),
+        "flash_image": str(flash_image.absolute()),
+        "nvs": str(path.parent.absolute() / "nvs.json"),
+        "uarts": {port: str(tty.absolute()) for port, tty in uarts.items() if tty is not None},
+        "pins": None if spec.pins is None else str(spec.pins.absolute()),
+        "charges": vars(spec.charges),
+        "paced": spec.paced,
+        "reset_cause": last_exit.reset_cause,
+        "unique_id": list(spec.unique_id),
+        "patience_ms": _PATIENCE_MS,
+    }
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(board))
+    new.replace(path)

@@ -1,0 +1,134 @@
+"""Power-on of the emulated chip: `micropython boot.py BOARD_JSON [CODE]`.
+
+Puts the emulated modules in place of the port's, mounts the flash at "/" and the firmware at
+"/rom", then runs main.py, or CODE as a programmer's cable would.
+"""
+
+import gc
+import json
+import sys
+
+import chip_charges
+import chip_clock  # noqa: F401  (starts the chip's time)
+import chip_flash
+import chip_host
+import chip_pin
+import chip_uart
+import utime
+import vfs
+
+_MODULES = ("time", "select", "machine", "esp32")
+_WAIT_REAL_MS = 20
+
+
+def _when_ready(action, path, patience_ms):
+    """Try until the electrical world is there: it may be started after the board."""
+    start = utime.ticks_ms()
+    while True:
+        try:
+            return action(path)
+        except OSError:
+            if utime.ticks_diff(utime.ticks_ms(), start) > patience_ms:
+                raise
+        utime.sleep_ms(_WAIT_REAL_MS)
+
+
+def _plug_in(board):
+    """Connect to the pins' world; its end is the end of this board's mains."""
+    path = board["pins"]
+    if path is None:
+        return None
+    mains = _when_ready(chip_host.connect_unix, path, board["patience_ms"])
+    chip_host.die_with(mains)
+    mains.send(b"mains\n")
+    chip_pin._connect(path)
+    return mains
+
+
+def _replace_modules():
+    """The interpreter's own modules must not be had under their names any more.
+
+    sys.modules is looked up before built-ins, so this also holds for what is frozen.
+    """
+    for name in _MODULES:
+        sys.modules[name] = __import__(name)
+    sys.modules["_asyncio"] = __import__("chip_asyncio")
+
+
+def _configure(board):
+    import esp32
+    import machine
+
+    charges = board["charges"]
+    chip_charges.erase_block_us = charges["erase_block_us"]
+    chip_charges.program_page_us = charges["program_page_us"]
+    chip_charges.crypto_slice_us = charges["crypto_slice_us"]
+    chip_uart._paced = board["paced"]
+    chip_uart._devices.update((int(id), path) for id, path in board["uarts"].items())
+    machine._reset_cause = board["reset_cause"]
+    machine._unique_id = bytes(board["unique_id"])
+    esp32._path = board["nvs"]
+    esp32._outside = vfs.VfsPosix()
+
+
+def _mount(board, image):
+    """The flash at "/", formatted if it is new; the firmware read-only at "/rom"."""
+    if not chip_host.lock(image.fileno()):
+        print("boot: another process runs this board's flash")
+        chip_host.leave(chip_host.EXIT_FLASH_BUSY)
+    flash = chip_flash.Flash(image)
+    rom = vfs.VfsPosix(board["rom"])
+    vfs.umount("/")
+    try:
+        vfs.mount(vfs.VfsLfs2(flash), "/")
+    except OSError:
+        if not flash.is_blank():
+            print("boot: the filesystem appears to be corrupted")
+            chip_host.leave(chip_host.EXIT_FLASH_CORRUPT)
+        vfs.VfsLfs2.mkfs(flash)
+        vfs.mount(vfs.VfsLfs2(flash), "/")
+    vfs.mount(rom, "/rom", readonly=True)
+    sys.path[:] = [".frozen", "/rom", "/rom/shared", "", "/lib"]
+
+
+def _main_source():
+    for path in ("/main.py", "/rom/main.py"):
+        try:
+            with open(path) as file:
+                return path, file.read()
+        except OSError:
+            pass
+    raise OSError("no main.py on the flash or in the firmware")
+
+
+def _run(name, source):
+    """As a chip does: an exception that main.py lets out ends at the prompt, not in a reset."""
+    try:
+        exec(compile(source, name, "exec"), {"__name__": "__main__"})
+    except SystemExit:
+        return chip_host.EXIT_SOFT_RESET
+    except BaseException as error:
+        sys.print_exception(error)
+        return chip_host.EXIT_EXCEPTION
+    return chip_host.EXIT_RETURNED
+
+
+def _boot(config_path, code):
+    with open(config_path) as file:
+        board = json.load(file)
+    image = open(board["flash_image"], "r+b")
+    _replace_modules()
+    _configure(board)
+    mains = None if code else _plug_in(board)  # noqa: F841  (held open)
+    if code is None:
+        for device in board["uarts"].values():
+            _when_ready(chip_host.open_tty, device, board["patience_ms"]).close()
+    _mount(board, image)
+    if code is None and chip_charges.crypto_slice_us:
+        chip_charges.charge_generators("crypto.ed25519")
+    name, source = ("<cable>", code) if code else _main_source()
+    gc.collect()
+    chip_host.leave(_run(name, source))
+
+
+_boot(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None)
