@@ -22,6 +22,9 @@ _SIGNATURE_HEAD = b"\x58\x40"
 _CONTEXT = b"\x84\x6aSignature1"  # array of four, its first item
 _PAYLOAD_AT = len(_START) + KID_BYTES + 1
 
+OVERHEAD_BYTES = _PAYLOAD_AT + 2 + 2 + SIGNATURE_BYTES
+"""What the envelope adds to a payload of 24 to 255 bytes."""
+
 
 class Envelope:
     """A split COSE_Sign1. `protected` and `payload` are the exact bytes that were signed."""

@@ -4,11 +4,9 @@ from wireformat import cose
 from wireformat.chained import Event, Feeder, Outcome, Reading
 from wireformat.control import Ack, Beacon, Certificate, Command, Enrolment
 from wireformat.errors import RecordError, UnknownType
+from wireformat.schema import MAX_RECORD_BYTES as MAX_RECORD_BYTES
 from wireformat.schema import Record
 from wireformat.unchained import GroupShed, Live, Quality
-
-MAX_RECORD_BYTES = 240
-"""A signed record fits one Modbus read, one ESP-NOW frame, one BLE notification."""
 
 _ALL = (
     Reading,

@@ -10,7 +10,10 @@ from wireformat.errors import BadText, RecordError
 U8, U16, U32 = 0xFF, 0xFFFF, 0xFFFFFFFF
 U48 = (1 << 48) - 1
 
-MAX_PAYLOAD_BYTES = 1024
+MAX_RECORD_BYTES = 240
+"""A signed record fits one Modbus read, one ESP-NOW frame, one BLE notification."""
+
+MAX_PAYLOAD_BYTES = MAX_RECORD_BYTES - cose.OVERHEAD_BYTES
 
 
 class Uint:
@@ -183,10 +186,20 @@ class Record:
 
 
 class Unsigned:
-    """A record on its way to a signature: `to_be_signed`, then `with_signature`."""
+    """A record on its way to a signature: `to_be_signed`, then `with_signature`.
+
+    Raises `RecordError` when the signed record would be longer than `MAX_RECORD_BYTES`.
+    """
 
     def __init__(self, record: Record, public_key: bytes, chain_id: str) -> None:
         self.payload = record.payload()
+        if len(self.payload) > MAX_PAYLOAD_BYTES:
+            # Nobody would take it: better no signature than a chain that can't be collected.
+            size = len(self.payload) + cose.OVERHEAD_BYTES
+            raise RecordError(
+                "%s would have %d bytes, at most %d: split it"
+                % (record.TYPE, size, MAX_RECORD_BYTES)
+            )
         self.protected = cose.protected_header(identity.kid(public_key))
         aad = cose.external_aad(record.TYPE, chain_id)
         self.to_be_signed = cose.to_be_signed(self.protected, aad, self.payload)
