@@ -18,6 +18,7 @@ from wireformat import codes, registry
 from wireformat.chained import Chained, Feeder, Reading
 from wireformat.errors import UnknownType, WireError
 from wireformat.identity import record_hash
+from wireformat.schema import MAX_RECORD_BYTES
 
 FindBoard = Callable[[bytes], Board | None]
 """From a kid (8 bytes) to the board that the registry holds for it."""
@@ -102,8 +103,8 @@ class Admission:
         return permit
 
     def _parse(self, code: int, data: bytes) -> registry.Opened:
-        if len(data) > registry.MAX_RECORD_BYTES:
-            raise errors.TooBig(f"{len(data)} bytes, at most {registry.MAX_RECORD_BYTES}")
+        if len(data) > MAX_RECORD_BYTES:
+            raise errors.TooBig(f"{len(data)} bytes, at most {MAX_RECORD_BYTES}")
         try:
             opened = registry.open_signed(code, data, self._chain_id)
         except UnknownType as error:
