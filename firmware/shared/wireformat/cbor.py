@@ -22,7 +22,7 @@ from wireformat.errors import (
 
 MAX_DEPTH = 8
 MAX_BYTES = 65536
-"""Default cap on an input's length; a board passes 1,024 (see `decode`)."""
+"""Default cap on an input's length. A board reads records only, so 240 bytes at most."""
 
 COSE_SIGN1_TAG = 18
 
