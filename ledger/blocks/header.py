@@ -98,7 +98,9 @@ class Header:
         """Raise :class:`InvalidField` on what no chain of this format can hold."""
         if self.block_version != BLOCK_PROTOCOL:
             raise InvalidField(f"block protocol {self.block_version}; expected {BLOCK_PROTOCOL}")
-        if not 0 < len(self.chain_id.encode()) <= MAX_CHAIN_ID_CHARS:
+        if not 0 <= self.app_version < 1 << 64:
+            raise InvalidField(f"app version {self.app_version} does not fit 64 bits")
+        if not 0 < len(proto.utf8(self.chain_id)) <= MAX_CHAIN_ID_CHARS:
             raise InvalidField(
                 f"chain id {self.chain_id!r} must have 1..{MAX_CHAIN_ID_CHARS} bytes"
             )

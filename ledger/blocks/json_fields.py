@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from ledger.blocks.errors import InvalidTime, JsonError
 from ledger.blocks.times import parse_rfc3339
 
-_DECIMAL = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
+_DECIMAL = re.compile(r"0|-?[1-9][0-9]{0,19}", re.ASCII)
 _HEX = re.compile(r"(?:[0-9A-F]{2})*", re.ASCII)
 
 
@@ -67,6 +67,13 @@ class Object:
         value = self.text(key)
         if not _DECIMAL.fullmatch(value) or not -(1 << 63) <= int(value) < 1 << 63:
             raise _mismatch(self.path(key), "a 64-bit integer as decimal string", value)
+        return int(value)
+
+    def uint64(self, key: str) -> int:
+        """An unsigned 64-bit integer as decimal string."""
+        value = self.text(key)
+        if not _DECIMAL.fullmatch(value) or not 0 <= int(value) < 1 << 64:
+            raise _mismatch(self.path(key), "an unsigned 64-bit integer as string", value)
         return int(value)
 
     def number(self, key: str, end: int) -> int:

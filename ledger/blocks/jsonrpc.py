@@ -83,8 +83,8 @@ def header_from_json(document: object, path: str = "header") -> Header:
     fields = Object(document, path, names)
     version = Object(fields.value("version"), fields.path("version"), ("block",), ("app",))
     return Header(
-        block_version=version.int64("block"),
-        app_version=version.int64("app") if version.value("app") is not None else 0,
+        block_version=version.uint64("block"),
+        app_version=version.uint64("app") if version.value("app") is not None else 0,
         chain_id=fields.text("chain_id"),
         height=fields.int64("height"),
         time_ns=fields.time_ns("time"),

@@ -67,7 +67,15 @@ def bytes_field(field: int, value: bytes) -> bytes:
 
 def string_field(field: int, value: str) -> bytes:
     """``string`` in UTF-8."""
-    return bytes_field(field, value.encode())
+    return bytes_field(field, utf8(value))
+
+
+def utf8(text: str) -> bytes:
+    """UTF-8 bytes of ``text``; lone surrogates, which JSON can smuggle in, are refused."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise EncodingError(f"{text!r} is not text that UTF-8 can carry") from None
 
 
 def message_field(field: int, body: bytes) -> bytes:

@@ -43,10 +43,10 @@ FROM light_blocks b JOIN validator_sets s ON s.hash = b.validators_hash
 class SqliteStore:
     """Store of :class:`LightBlock` in one file; implements ``ledger.light.client.Store``."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, busy_timeout_s: float = 5.0) -> None:
         self._path = path
         try:
-            self._db = sqlite3.connect(path, isolation_level=None)
+            self._db = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None)
             self._db.executescript(_SCHEMA)
         except sqlite3.Error as error:
             raise StoreError(f"{path}: cannot open as light store: {error}") from error
@@ -121,13 +121,9 @@ class SqliteStore:
         """Run all ``statements`` in one transaction."""
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            try:
+            with self._db:  # commits, or rolls back on any exception
                 for statement, values in statements:
                     self._db.execute(statement, values)
-                self._db.execute("COMMIT")
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
         except sqlite3.Error as error:
             raise StoreError(f"{self._path}: cannot write: {error}") from error
 
