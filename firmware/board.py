@@ -1,0 +1,75 @@
+"""Makes the machine objects that a configuration asks for; the only place that does.
+
+Everything else gets them handed in, so that nothing touches hardware at import and the same code
+runs on any board.
+"""
+
+import machine
+from esp32 import NVS
+
+from core.nvs import NAMESPACE, Store
+from links.serial_port import SerialPort
+
+_BUS_BUFFER_BYTES = 600
+_METERING_BUFFER_BYTES = 64
+
+
+def open_store() -> Store:
+    """The board's persistent values."""
+    return Store(NVS(NAMESPACE))
+
+
+class Board:
+    """Machine objects of one board. Its relays are open when the constructor returns."""
+
+    def __init__(self, config: object) -> None:
+        # First of all: whatever the reset left on the pins, loads are off.
+        self.relay_pins = [
+            machine.Pin(relay.pin, machine.Pin.OUT, value=0 if relay.active_high else 1)
+            for relay in config.relays
+        ]
+        self.store = open_store()
+        self.reset_cause = machine.reset_cause()
+        self._config = config
+
+    def watchdog(self) -> "machine.WDT | None":
+        """Start the watchdog: from here on it must be fed."""
+        timeout_ms = self._config.wdt_ms
+        return machine.WDT(timeout=timeout_ms) if timeout_ms else None
+
+    def bus_port(self) -> SerialPort:
+        """The RS-485 bus."""
+        bus = self._config.bus
+        de = None if bus.de is None else machine.Pin(bus.de, machine.Pin.OUT, value=0)
+        return SerialPort(_uart(bus, _BUS_BUFFER_BYTES), bus.baud, de)
+
+    def metering_port(self) -> SerialPort:
+        """The UART of the metering modules."""
+        metering = self._config.metering
+        return SerialPort(_uart(metering, _METERING_BUFFER_BYTES), metering.baud)
+
+    def reset_button(self) -> "machine.Pin | None":
+        """The M-LMD's lock-out reset, to ground."""
+        pin = self._config.breaker.reset_pin
+        return None if pin is None else machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_UP)
+
+
+def hardware_id() -> bytes:
+    """The chip's own id, 1 to 16 bytes."""
+    return machine.unique_id()[:16]
+
+
+def reset() -> None:
+    """Start the board anew."""
+    machine.reset()
+
+
+def _uart(serial: object, buffer_bytes: int) -> "machine.UART":
+    pins = {}
+    if serial.tx is not None:
+        pins["tx"] = serial.tx
+    if serial.rx is not None:
+        pins["rx"] = serial.rx
+    return machine.UART(
+        serial.uart, baudrate=serial.baud, txbuf=buffer_bytes, rxbuf=buffer_bytes, **pins
+    )

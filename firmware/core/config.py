@@ -1,0 +1,233 @@
+"""`/config.json`: what a board is, checked field by field with named errors.
+
+Written by provisioning; format in docs/firmware.md. Unknown fields are refused, so that a typing
+error does not silently leave a default in force.
+"""
+
+import json
+
+from core.errors import ConfigError
+from wireformat import codes
+
+PATH = "/config.json"
+_REQUIRED = object()
+
+
+class Fields:
+    """One JSON object being taken apart; `done` refuses what nobody asked for."""
+
+    def __init__(self, value: object, path: str) -> None:
+        self._path = path
+        if not isinstance(value, dict):
+            raise ConfigError(path or "the file", "an object")
+        self._left = dict(value)
+
+    def name(self, key: str) -> str:
+        """Full name of a field, for errors."""
+        return self._path + "." + key if self._path else key
+
+    def take(self, key: str, default: object = _REQUIRED) -> object:
+        """The raw value of `key`; null counts as absent."""
+        value = self._left.pop(key, None)
+        if value is None:
+            if default is _REQUIRED:
+                raise ConfigError(self.name(key), "to be there")
+            return default
+        return value
+
+    def number(self, key: str, low: int, high: int, default: object = _REQUIRED) -> "int | None":
+        """An integer within low..high."""
+        value = self.take(key, default)
+        if value is default:
+            return value
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ConfigError(self.name(key), "an integer in %d..%d" % (low, high))
+        return value
+
+    def choice(self, key: str, choices: dict, default: object = _REQUIRED) -> object:
+        """The value that `choices` gives for a word."""
+        word = self.take(key, default)
+        if word is default:
+            return word
+        if not isinstance(word, str) or word not in choices:
+            raise ConfigError(self.name(key), "one of " + ", ".join(sorted(choices)))
+        return choices[word]
+
+    def text(self, key: str, most: int, default: object = _REQUIRED) -> str:
+        """Text of 1 to `most` characters."""
+        value = self.take(key, default)
+        if value is not default and not (isinstance(value, str) and 1 <= len(value) <= most):
+            raise ConfigError(self.name(key), "text of 1 to %d characters" % most)
+        return value
+
+    def flag(self, key: str, default: bool) -> bool:
+        """True or false."""
+        value = self.take(key, default)
+        if not isinstance(value, bool):
+            raise ConfigError(self.name(key), "true or false")
+        return value
+
+    def numbers(self, key: str, least: int, most: int, high: int, default: list) -> "list[int]":
+        """A list of `least` to `most` integers within 0..high."""
+        value = self.take(key, default)
+        good = isinstance(value, list) and least <= len(value) <= most
+        for item in value if good else ():
+            good = good and not isinstance(item, bool) and isinstance(item, int)
+            good = good and 0 <= item <= high
+        if not good:
+            raise ConfigError(self.name(key), "%d to %d integers in 0..%d" % (least, most, high))
+        return value
+
+    def children(self, key: str, least: int, most: int) -> list:
+        """A list of objects, each as `Fields`."""
+        value = self.take(key)
+        if not isinstance(value, list) or not least <= len(value) <= most:
+            raise ConfigError(self.name(key), "a list of %d to %d objects" % (least, most))
+        return [Fields(item, "%s[%d]" % (self.name(key), at)) for at, item in enumerate(value)]
+
+    def done(self) -> None:
+        """Refuse leftovers."""
+        for key in sorted(self._left):
+            raise ConfigError(self.name(key), "no such field")
+
+
+class Serial:
+    """One UART: number, pins, baud."""
+
+    def __init__(self, fields: Fields, baud: int) -> None:
+        self.uart = fields.number("uart", 0, 2)
+        self.tx = fields.number("tx", 0, 48, None)
+        self.rx = fields.number("rx", 0, 48, None)
+        self.baud = fields.number("baud", 1200, 115200, baud)
+
+
+class Bus(Serial):
+    """The RS-485 bus towards the gateway."""
+
+    def __init__(self, fields: Fields) -> None:
+        super().__init__(fields, 9600)
+        self.address = fields.number("address", 1, 247)
+        self.de = fields.number("de", 0, 48, None)
+        fields.done()
+
+
+class Metering(Serial):
+    """The UART of the metering modules."""
+
+    def __init__(self, fields: Fields) -> None:
+        super().__init__(fields, 9600)
+        self.driver = fields.choice("driver", {"pzem004t": "pzem004t"})
+        self.poll_ms = fields.number("poll_ms", 200, 60000, 1000)
+        self.timeout_ms = fields.number("timeout_ms", 50, 60000, 500)
+        fields.done()
+
+
+class Channel:
+    """What one module measures."""
+
+    def __init__(self, fields: Fields) -> None:
+        kinds = {name: number for number, name in codes.CHANNEL_KINDS.items()}
+        energies = {name: number for number, name in codes.ENERGY_TYPES.items()}
+        self.kind = fields.choice("kind", kinds)
+        self.energy = fields.choice("energy", energies)
+        self.sensor = fields.number("sensor", 1, 247)
+        if fields.flag("bidirectional", False):
+            raise ConfigError(fields.name("bidirectional"), "false: a PZEM-004T has no direction")
+        fields.done()
+
+
+class RelayConfig:
+    """One relay and its wear limits."""
+
+    def __init__(self, fields: Fields) -> None:
+        self.pin = fields.number("pin", 0, 48)
+        self.safe_closed = fields.choice("safe", {"closed": True, "open": False})
+        self.active_high = fields.flag("active_high", True)
+        self.name = fields.text("name", 32, "relay")
+        self.min_between_s = fields.number("min_between_s", 0, 3600, 10)
+        self.max_per_hour = fields.number("max_per_hour", 1, 60, 6)
+        fields.done()
+
+
+class BreakerConfig:
+    """Times of an M-LMD's breaker."""
+
+    def __init__(self, fields: Fields) -> None:
+        self.overload_delay_ms = fields.number("overload_delay_ms", 0, 3600000, 10000)
+        self.fixed_delay_ms = fields.number("fixed_delay_ms", 0, 60000, 1000)
+        self.dead_times_s = fields.numbers("dead_times_s", 0, 8, 3600, [15, 45])
+        self.reclaim_s = fields.number("reclaim_s", 1, 3600, 60)
+        self.reset_pin = fields.number("reset_pin", 0, 48, None)
+        fields.done()
+
+
+class Config:
+    """The whole configuration of one board."""
+
+    def __init__(self, value: object) -> None:
+        fields = Fields(value, "")
+        self.role = fields.choice("role", {"meter": codes.METER, "mlmd": codes.MLMD})
+        self.name = fields.text("name", 32)
+        self.chain_id = fields.text("chain_id", 50)
+        self.area = fields.number("area", 0, 0x7FFFFFFF)
+        self.operator_root = _key(fields)
+        self.bus = Bus(Fields(fields.take("bus"), "bus"))
+        self.metering = Metering(Fields(fields.take("metering"), "metering"))
+        self.channels = [Channel(child) for child in fields.children("channels", 1, 4)]
+        self.relays = [RelayConfig(child) for child in fields.children("relays", 0, 2)]
+        self._times(fields)
+        self._limits(fields)
+        fields.done()
+
+    def _times(self, fields: Fields) -> None:
+        self.interval_s = fields.number("interval_s", 1, 3600, 60)
+        self.boundary_s = fields.number("boundary_s", self.interval_s, 86400, 900)
+        if self.boundary_s % self.interval_s:
+            raise ConfigError("boundary_s", "a multiple of interval_s")
+        self.comms_timeout_s = fields.number("comms_timeout_s", 10, 86400, 300)
+        self.restore_delay_s = fields.numbers("restore_delay_s", 2, 2, 3600, [0, 30])
+        if self.restore_delay_s[0] > self.restore_delay_s[1]:
+            raise ConfigError("restore_delay_s", "[least, most]")
+        self.journal_kib = fields.number("journal_kib", 32, 1536, 512)
+        self.wdt_ms = fields.number("wdt_ms", 0, 600000, 30000)
+
+    def _limits(self, fields: Fields) -> None:
+        self.fixed_limit_w = fields.number("fixed_limit_w", 1, 1000000, None)
+        self.overload_limit_w = fields.number("overload_limit_w", 1, 1000000, None)
+        self.breaker = BreakerConfig(Fields(fields.take("breaker", {}), "breaker"))
+        if self.role != codes.MLMD:
+            return
+        if self.fixed_limit_w is None:
+            raise ConfigError("fixed_limit_w", "watts, on an M-LMD")
+        if self.overload_limit_w is None:
+            self.overload_limit_w = self.fixed_limit_w
+        if self.overload_limit_w > self.fixed_limit_w:
+            raise ConfigError("overload_limit_w", "at most fixed_limit_w")
+        if not self.relays:
+            raise ConfigError("relays", "the breaker as relays[0], on an M-LMD")
+
+
+def _key(fields: Fields) -> bytes:
+    text = fields.text("operator_root", 64)
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) != 32:
+        raise ConfigError("operator_root", "64 hexadecimal digits")
+    return key
+
+
+def parse(text: str) -> Config:
+    """Read a configuration. Raises `ConfigError`."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        raise ConfigError("the file", "JSON")
+    return Config(value)
+
+
+def load() -> Config:
+    """The configuration of this board. Raises `ConfigError`, `OSError` if there is none."""
+    with open(PATH) as file:
+        return parse(file.read())

@@ -1,0 +1,230 @@
+"""What a meter and an M-LMD have in common: start, tasks, what a link may see of the board.
+
+Start, in this order: relays open (in `board.Board`), key, journal, new epoch persisted, boot event
+signed and chained, an interrupted command ended, then the safe state after a random delay.
+"""
+
+import asyncio
+import gc
+import os
+import time
+
+from core.certificates import Certificates
+from core.chain import Chain
+from core.clock import Clock
+from core.commands import Commands
+from core.comms import CommsWatch
+from core.errors import BoardError, NotProvisioned
+from core.events import EventQueue
+from core.gate import Gate
+from core.identity import Identity
+from core.liveness import Liveness
+from core.log import log
+from core.relays import Relay
+from drivers.pzem004t import Pzem004t
+from journal.journal import Journal
+from links.inbox import Inbox
+from links.modbus_rtu import ModbusRtuLink
+from links.modbus_server import ModbusServer
+from links.registers import Registers
+from metering.channel import ChannelMeter
+from metering.poller import Poller
+from metering.recorder import Recorder
+from wireformat import codes, modbus_map
+
+JOURNAL_PATH = "/journal"
+ENROLMENT_PATH = "/enrolment.bin"
+TICK_MS = 200
+GC_THRESHOLD_BYTES = 16384
+SEED_BYTES = 32
+
+
+class Node:
+    """One board at work; `kind` is the class of its interval record.
+
+    Raises `NotProvisioned` without a key.
+    """
+
+    def __init__(self, board: object, config: object, kind: type) -> None:
+        seed = board.store.blob("seed")
+        if len(seed) != SEED_BYTES:
+            raise NotProvisioned("no key on this board", "NVS key seed", "provision it")
+        self.config = config
+        self.role = config.role
+        self.board = board
+        self.store = board.store
+        self.clock = Clock(time)
+        self.events = EventQueue()
+        self.owner = Identity(seed, config.chain_id)
+        self.relays = [
+            Relay(pin, relay, self.clock) for pin, relay in zip(board.relay_pins, config.relays)
+        ]
+        self.assets = list(self.relays)
+        self._make_chain()
+        self._make_metering(kind)
+
+    def _make_chain(self) -> None:
+        journal = Journal(JOURNAL_PATH, self.config.journal_kib * 1024)
+        self.chain = Chain(self.owner, journal, self.clock, self.store)
+        self.chain.flags = self.flags
+        self.certificates = Certificates(
+            self.config.operator_root, self.config.area, self.store, self.clock
+        )
+        self.gate = Gate(self.owner, self.certificates, self.chain, self.clock)
+        self.comms = CommsWatch(self.config.comms_timeout_s * 1000, self.clock)
+        self.commands = Commands(self.assets, self.chain, self.clock, self.store)
+        self.gate.comms = self.comms
+        self.gate.commands = self.commands
+
+    def _make_metering(self, kind: type) -> None:
+        metering = self.config.metering
+        port = self.board.metering_port()
+        channels = [
+            ChannelMeter(
+                channel.kind, Pzem004t(port, channel.sensor, self.clock, metering.timeout_ms)
+            )
+            for channel in self.config.channels
+        ]
+        self.poller = Poller(channels, metering.poll_ms, self.clock, self.store, self.events)
+        self._kind = kind
+
+    # ---- state that records and links show ---------------------------------------------------
+
+    def flags(self) -> int:
+        """Flag bits (wireformat.codes) of this moment."""
+        bits = self.chain.gap_flag
+        if not self.clock.trusted():
+            bits |= codes.CLOCK_UNTRUSTED
+        if self.comms.lost or not self.comms.ever:
+            bits |= codes.SAFE_STATE
+        for relay, bit in zip(self.relays, codes.RELAY_CLOSED):
+            if relay.closed():
+                bits |= bit
+        for channel in self.poller.channels:
+            if channel.faulty:
+                bits |= codes.SENSOR_FAULT
+        return bits
+
+    def relay_mask(self) -> int:
+        """Bit n set: relay n is closed."""
+        mask = 0
+        for index, relay in enumerate(self.relays):
+            mask |= relay.closed() << index
+        return mask
+
+    def live_values(self) -> "list[tuple[int, float]]":
+        """(SDM630 address, value) of what is measured now."""
+        channels = self.poller.channels
+        first = channels[0].last
+        power_w = sum(channel.power_w() for channel in channels)
+        registers = [channel.registers() for channel in channels]
+        import_kwh = sum(pair[0] for pair in registers) / 1000
+        export_kwh = sum(pair[1] for pair in registers) / 1000
+        return [
+            (modbus_map.LIVE_VOLTAGE, first.voltage_dv / 10 if first else 0),
+            (modbus_map.LIVE_CURRENT, first.current_ma / 1000 if first else 0),
+            (modbus_map.LIVE_POWER_L1, power_w),
+            (modbus_map.LIVE_TOTAL_POWER, power_w),
+            (modbus_map.LIVE_TOTAL_PF, first.power_factor_milli / 1000 if first else 0),
+            (modbus_map.LIVE_FREQUENCY, first.frequency_mhz / 1000 if first else 0),
+            (modbus_map.LIVE_IMPORT, import_kwh),
+            (modbus_map.LIVE_EXPORT, export_kwh),
+            (modbus_map.LIVE_TOTAL, import_kwh + export_kwh),
+        ]
+
+    # ---- run ---------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Start and work until something essential fails; that is raised."""
+        gc.collect()
+        gc.threshold(GC_THRESHOLD_BYTES)
+        watchdog = self.board.watchdog()
+        self.liveness = Liveness(watchdog, self.clock, max(5000, self.config.wdt_ms))
+        await self._start()
+        recorder = Recorder(self._kind, self.poller, self.chain, self.clock, self.config)
+        recorder.extra = self.record_extra
+        inbox = Inbox(self.gate, self.liveness)
+        server = ModbusServer(Registers(self, inbox, _enrolment()))
+        link = ModbusRtuLink(self.board.bus_port(), self.config.bus.address, server, self.liveness)
+        gc.collect()
+        log("node", "%s runs, %d bytes free" % (self.config.name, gc.mem_free()))
+        await asyncio.gather(
+            self.poller.run(self.liveness),
+            link.run(),
+            inbox.run(),
+            recorder.run(self.liveness),
+            self._keep_house(),
+            self._send_events(),
+        )
+
+    async def _start(self) -> None:
+        newest = self.chain.start()
+        self.poller.restore(self._newest_reading(newest))
+        log("node", "epoch %d, %d unacknowledged" % (self.chain.epoch, self.chain.journal.unacked))
+        await self.chain.event(codes.EV_BOOT, [self.board.reset_cause])
+        await self.commands.finish_pending()
+        for relay in self.relays:
+            relay.fall_back(self._restore_delay_ms())
+
+    def _newest_reading(self, newest: "object | None") -> "object | None":
+        if newest is not None and newest.CODE == self._kind.CODE:
+            return newest
+        return self.chain.newest(self._kind)
+
+    def _restore_delay_ms(self) -> int:
+        least, most = self.config.restore_delay_s
+        draw = int.from_bytes(os.urandom(2), "big")
+        return least * 1000 + (most - least) * 1000 * draw // 0xFFFF
+
+    def record_extra(self) -> dict:
+        """Fields that only this role's interval record has."""
+        return {}
+
+    def protect(self) -> None:
+        """Called every `TICK_MS`; roles that protect something override it."""
+
+    async def _keep_house(self) -> None:
+        while True:
+            self.liveness.beat("house")
+            self._watch_comms()
+            for relay in self.relays:
+                relay.tick()
+            self.protect()
+            stalled = self.liveness.feed()
+            if stalled:
+                log("watchdog", "not fed, stalled: %s" % ", ".join(stalled))
+            await asyncio.sleep_ms(TICK_MS)
+
+    async def _send_events(self) -> None:
+        while True:
+            self.liveness.beat("events")
+            await self.events.drain(self.chain)
+            await asyncio.sleep_ms(TICK_MS)
+
+    def _watch_comms(self) -> None:
+        if not self.comms.changed():
+            return
+        if self.comms.lost:
+            for relay in self.relays:
+                relay.fall_back(self._restore_delay_ms())
+            self.events.report(codes.EV_SAFE_STATE, [self.relay_mask()])
+        else:
+            self.events.report(codes.EV_RECOVERED)
+
+
+def _enrolment() -> bytes:
+    try:
+        with open(ENROLMENT_PATH, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def run(node: Node, reset: object) -> None:
+    """Run `node`; a board that can't go on restarts rather than stand still."""
+    try:
+        asyncio.run(node.run())
+    except BoardError as error:
+        log("node", error)
+        time.sleep_ms(1000)
+        reset()

@@ -1,0 +1,136 @@
+"""Frames for the board that arrive in chunks: reassembly, a short queue, a status for each.
+
+A link owns one inbox with its own token bucket. Frame ids are the sender's; the same id with the
+same bytes is a repetition of a lost answer and is not processed again unless it was refused.
+"""
+
+import asyncio
+import binascii
+
+from core.bucket import TokenBucket
+from wireformat import codes, modbus_map
+from wireformat.control import Command
+from wireformat.registry import MAX_RECORD_BYTES
+
+QUEUE_FRAMES = 4
+BUCKET_TOKENS, BUCKET_REFILL_MS, BUCKET_RESERVE = 8, 500, 4
+
+
+class Entry:
+    """A frame and what became of it."""
+
+    def __init__(self, frame_id: int, code: int, total: int) -> None:
+        self.frame_id = frame_id
+        self.code = code
+        self.total = total
+        self.data = bytearray()
+        self.crc = 0
+        self.status = codes.INBOX_PARTIAL
+        self.reason = codes.R_NONE
+
+    def refuse(self, reason: int) -> None:
+        """End it without an effect."""
+        self.status = codes.INBOX_REFUSED
+        self.reason = reason
+        self.data = b""
+
+
+class Inbox:
+    """Takes chunks, hands complete frames to `gate.handle`, reports the newest four."""
+
+    def __init__(self, gate: object, liveness: object) -> None:
+        self._gate = gate
+        self._liveness = liveness
+        self._bucket = TokenBucket(BUCKET_TOKENS, BUCKET_REFILL_MS, BUCKET_RESERVE)
+        self._entries = []
+        self._queue = []
+        self._arrived = asyncio.Event()
+        self.last_frame = 0
+
+    def put(self, chunk: bytes) -> int:
+        """A chunk as written to the inbox registers; codes.R_NONE, R_MALFORMED or R_BUSY."""
+        head = 2 * modbus_map.INBOX_HEAD_WORDS
+        if len(chunk) <= head:
+            return codes.R_MALFORMED
+        frame_id = chunk[0] << 8 | chunk[1]
+        code, total = chunk[2], chunk[3]
+        offset = chunk[4] << 8 | chunk[5]
+        if not 0 < total <= MAX_RECORD_BYTES or offset >= total:
+            return codes.R_MALFORMED
+        part = chunk[head : head + total - offset]
+        entry = self._entry(frame_id, code, total, offset, part)
+        if entry is None:
+            return codes.R_MALFORMED
+        return self._extend(entry, offset, part)
+
+    def status(self) -> bytes:
+        """The status registers' bytes: newest first (frame id, INBOX_*, R_*)."""
+        out = bytearray()
+        for entry in self._entries:
+            for word in (entry.frame_id, entry.status, entry.reason):
+                out.extend(word.to_bytes(2, "big"))
+        return bytes(out) + bytes(2 * modbus_map.INBOX_STATUS_WORDS - len(out))
+
+    async def run(self) -> None:
+        """Process complete frames for ever, one at a time, commands first."""
+        while True:
+            self._liveness.beat("inbox")
+            if not self._queue:
+                await self._wait()
+                continue
+            entry = self._next()
+            entry.reason = await self._gate.handle(entry.code, bytes(entry.data), self._bucket)
+            entry.status = codes.INBOX_REFUSED if entry.reason else codes.INBOX_ACCEPTED
+            entry.data = b""
+            self.last_frame = entry.frame_id
+
+    async def _wait(self) -> None:
+        self._arrived.clear()
+        try:
+            await asyncio.wait_for_ms(self._arrived.wait(), 2000)
+        except asyncio.TimeoutError:
+            pass
+
+    def _next(self) -> Entry:
+        for index in range(len(self._queue)):
+            if self._queue[index].code == Command.CODE:
+                return self._queue.pop(index)
+        return self._queue.pop(0)
+
+    def _entry(
+        self, frame_id: int, code: int, total: int, offset: int, part: bytes
+    ) -> "Entry | None":
+        """The frame that a chunk belongs to; a new one begins at offset 0."""
+        for entry in self._entries:
+            if entry.frame_id == frame_id and (entry.code, entry.total) == (code, total):
+                repeated = entry.status in (codes.INBOX_PENDING, codes.INBOX_ACCEPTED)
+                same = offset > 0 or len(part) < total or binascii.crc32(part) == entry.crc
+                if entry.status == codes.INBOX_PARTIAL or (repeated and same):
+                    return entry
+        if offset:
+            return None
+        entry = Entry(frame_id, code, total)
+        self._entries = [
+            old
+            for old in self._entries
+            if old.status != codes.INBOX_PARTIAL and old.frame_id != frame_id
+        ]
+        self._entries.insert(0, entry)
+        self._entries[modbus_map.INBOX_STATUS_FRAMES :] = []
+        return entry
+
+    def _extend(self, entry: Entry, offset: int, part: bytes) -> int:
+        if entry.status != codes.INBOX_PARTIAL or offset < len(entry.data):
+            return codes.R_NONE  # a repetition
+        if offset > len(entry.data):
+            return codes.R_MALFORMED
+        if offset + len(part) == entry.total and len(self._queue) >= QUEUE_FRAMES:
+            entry.refuse(codes.R_BUSY)
+            return codes.R_BUSY
+        entry.data.extend(part)
+        if len(entry.data) == entry.total:
+            entry.crc = binascii.crc32(entry.data)
+            entry.status = codes.INBOX_PENDING
+            self._queue.append(entry)
+            self._arrived.set()
+        return codes.R_NONE

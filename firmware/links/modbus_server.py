@@ -1,0 +1,92 @@
+"""Modbus server: a request PDU in, a response PDU out (Modbus Application Protocol V1.1b3).
+
+Functions 01, 03, 04, 16 and 23; everything else, plain coil writes included, is refused with
+exception 1: relays obey signed commands only.
+"""
+
+ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE, DEVICE_FAILURE = 1, 2, 3, 4
+BUSY = 6
+
+MAX_READ_WORDS = 125
+MAX_READ_BITS = 2000
+MAX_WRITE_WORDS = 123
+MAX_READ_WRITE_WORDS = 121
+
+
+class ModbusError(Exception):
+    """A request that is answered with exception `code`."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+        super().__init__("Modbus exception %d" % code)
+
+
+class ModbusServer:
+    """`registers` has coils(start, count), holding(...), inputs(...) -> bytes, write(...)."""
+
+    def __init__(self, registers: object) -> None:
+        self._registers = registers
+        self._functions = {
+            1: self._read_coils,
+            3: self._read_holding,
+            4: self._read_inputs,
+            16: self._write,
+            23: self._read_write,
+        }
+
+    def answer(self, pdu: bytes) -> bytes:
+        """The response PDU to a request PDU (function code and data, no address, no CRC)."""
+        try:
+            function = self._functions.get(pdu[0])
+            if function is None:
+                raise ModbusError(ILLEGAL_FUNCTION)
+            return pdu[:1] + function(pdu)
+        except ModbusError as error:
+            return bytes((pdu[0] | 0x80, error.code))
+
+    def _read_coils(self, pdu: bytes) -> bytes:
+        start, count = _range(pdu, 1, MAX_READ_BITS)
+        bits = self._registers.coils(start, count)
+        return bytes((len(bits),)) + bits
+
+    def _read_holding(self, pdu: bytes) -> bytes:
+        return self._read(self._registers.holding, pdu)
+
+    def _read_inputs(self, pdu: bytes) -> bytes:
+        return self._read(self._registers.inputs, pdu)
+
+    @staticmethod
+    def _read(block: object, pdu: bytes) -> bytes:
+        start, count = _range(pdu, 1, MAX_READ_WORDS)
+        return bytes((2 * count,)) + block(start, count)
+
+    def _write(self, pdu: bytes) -> bytes:
+        start, count = _range(pdu, 1, MAX_WRITE_WORDS)
+        self._registers.write(start, _values(pdu, 5, count))
+        return pdu[1:5]
+
+    def _read_write(self, pdu: bytes) -> bytes:
+        # The write comes first (6.17).
+        start, count = _range(pdu, 1, MAX_READ_WORDS)
+        write_start, write_count = _range(pdu, 5, MAX_READ_WRITE_WORDS)
+        self._registers.write(write_start, _values(pdu, 9, write_count))
+        return bytes((2 * count,)) + self._registers.holding(start, count)
+
+
+def _range(pdu: bytes, at: int, most: int) -> "tuple[int, int]":
+    if len(pdu) < at + 4:
+        raise ModbusError(ILLEGAL_VALUE)
+    start = pdu[at] << 8 | pdu[at + 1]
+    count = pdu[at + 2] << 8 | pdu[at + 3]
+    if not 1 <= count <= most:
+        raise ModbusError(ILLEGAL_VALUE)
+    if start + count > 0x10000:
+        raise ModbusError(ILLEGAL_ADDRESS)
+    return start, count
+
+
+def _values(pdu: bytes, at: int, count: int) -> bytes:
+    values = pdu[at + 1 :]
+    if len(pdu) <= at or pdu[at] != 2 * count or len(values) != 2 * count:
+        raise ModbusError(ILLEGAL_VALUE)
+    return values

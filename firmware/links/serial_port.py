@@ -1,0 +1,47 @@
+"""A `machine.UART` for asyncio: timed reads, complete writes, an optional driver-enable pin."""
+
+import asyncio
+
+
+class SerialPort:
+    """`uart` must be pollable; `de` is a `machine.Pin` or None (auto-direction transceiver)."""
+
+    def __init__(self, uart: object, baud: int, de: object = None) -> None:
+        self._uart = uart
+        self._reader = asyncio.StreamReader(uart)
+        self._de = de
+        self.baud = baud
+
+    def silence_ms(self) -> int:
+        """3.5 characters of 11 bits, rounded up: the least gap between frames."""
+        return max(2, 38500 // self.baud + 1)
+
+    async def read(self, timeout_ms: int, limit: int = 256) -> bytes:
+        """What has arrived, as soon as there is something; empty after `timeout_ms`."""
+        try:
+            return await asyncio.wait_for_ms(self._reader.read(limit), timeout_ms) or b""
+        except asyncio.TimeoutError:
+            return b""
+
+    def discard(self) -> None:
+        """Forget what has arrived."""
+        while self._uart.any():
+            if not self._uart.read(self._uart.any()):
+                return
+
+    async def write(self, data: bytes) -> None:
+        """Send all of `data`; holds the driver enabled until the last bit is out."""
+        if self._de is not None:
+            self._de.value(1)
+        view = memoryview(data)
+        while len(view):
+            sent = self._uart.write(view)
+            if sent:
+                view = view[sent:]
+            if len(view):
+                await asyncio.sleep_ms(1)
+        if self._de is not None:
+            await asyncio.sleep_ms(len(data) * 11000 // self.baud)
+            while not self._uart.txdone():
+                await asyncio.sleep_ms(1)
+            self._de.value(0)

@@ -1,0 +1,76 @@
+"""Polls the metering modules in turn and tells whoever protects something."""
+
+import asyncio
+
+from core.errors import SensorError, StorageError
+from core.log import log
+from metering.channel import unsteady
+from wireformat import codes
+
+_SAVED_BYTES = 12  # register 8, counter 4
+
+
+class Poller:
+    """`channels` share one UART. `on_round` is called after each round of polls."""
+
+    def __init__(
+        self, channels: list, period_ms: int, clock: object, store: object, events: object
+    ) -> None:
+        self.channels = channels
+        self.on_round = lambda: None
+        self._period_ms = period_ms
+        self._clock = clock
+        self._store = store
+        self._events = events
+
+    def restore(self, newest: "object | None") -> None:
+        """Registers go on from NVS, and never below the `newest` journalled reading."""
+        saved = self._store.blob("regs")
+        for index, channel in enumerate(self.channels):
+            part = saved[index * _SAVED_BYTES : (index + 1) * _SAVED_BYTES]
+            if len(part) == _SAVED_BYTES:
+                channel.energy.restore(
+                    int.from_bytes(part[:8], "big"), int.from_bytes(part[8:], "big")
+                )
+        if newest is not None and len(newest.channels) == len(self.channels):
+            for channel, row in zip(self.channels, newest.channels):
+                channel.energy.at_least(max(row[0], row[1]))
+
+    def save(self) -> None:
+        """Persist registers with the counters that belong to them."""
+        out = b""
+        for channel in self.channels:
+            raw_wh = channel.energy.raw_wh
+            if raw_wh is None:
+                return  # a module was never heard: what is saved stays the truth
+            out += channel.energy.register_wh.to_bytes(8, "big") + raw_wh.to_bytes(4, "big")
+        try:
+            self._store.commit(regs=out)
+        except StorageError as error:
+            log("metering", error)
+
+    async def run(self, liveness: object) -> None:
+        """Poll for ever, each round beginning `period_ms` after the last."""
+        due_ms = self._clock.up_ms()
+        while True:
+            liveness.beat("metering")
+            for channel in self.channels:
+                await self._poll(channel)
+            self.on_round()
+            due_ms += self._period_ms
+            wait_ms = due_ms - self._clock.up_ms()
+            if wait_ms < 0:
+                due_ms -= wait_ms
+            await asyncio.sleep_ms(max(wait_ms, 0))
+
+    async def _poll(self, channel: object) -> None:
+        try:
+            sample = await channel.sensor.poll()
+        except SensorError as error:
+            if channel.failed():
+                log("metering", error)
+                self._events.report(codes.EV_SENSOR_FAULT)
+            return
+        if unsteady(channel.add(sample, self._clock.up_ms())):
+            log("metering", "module %d: counter jumped, register holds" % channel.sensor.address)
+            self.save()

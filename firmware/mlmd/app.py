@@ -1,0 +1,60 @@
+"""The M-LMD: measures its section of the feeder and breaks it on overload."""
+
+from board import Board, reset
+from core import node
+from mlmd.breaker import Breaker
+from wireformat import codes
+from wireformat.chained import Feeder
+
+_EVENT_OF = {
+    "trip": codes.EV_TRIP,
+    "lockout": codes.EV_LOCKOUT,
+    "closed": codes.EV_BREAKER_CLOSED,
+}
+RESET_HELD_MS = 3000
+
+
+class Mlmd(node.Node):
+    """A node whose asset 0 is a breaker on relay 0."""
+
+    def __init__(self, board: object, config: object) -> None:
+        super().__init__(board, config, Feeder)
+        self.breaker = Breaker(self.relays[0], config, self.clock, self.store, self._happened)
+        self.assets[0] = self.breaker
+        self.commands.assets[0] = self.breaker
+        self.relays[0].may_close = self.breaker.may_close
+        self.poller.on_round = self._sampled
+        self._button = board.reset_button()
+        self._held_since_ms = None
+
+    def _happened(self, what: str, detail: "list[int]") -> None:
+        self.events.report(_EVENT_OF[what], detail)
+
+    def _sampled(self) -> None:
+        section = self.poller.channels[0]
+        if section.last is not None:
+            self.breaker.sample(abs(section.power_w()))
+
+    def protect(self) -> None:
+        """Dead times, expiry of a lowered limit, the reset button."""
+        self.breaker.tick()
+        if self._button is None or self._button.value():
+            self._held_since_ms = None
+        elif self._held_since_ms is None:
+            self._held_since_ms = self.clock.up_ms()
+        elif self.clock.up_ms() - self._held_since_ms >= RESET_HELD_MS:
+            self.breaker.reset_lockout()
+
+    def record_extra(self) -> dict:
+        """The breaker's part of a feeder record."""
+        return {
+            "breaker": self.breaker.state(),
+            "trip_cause": self.breaker.trip_cause,
+            "reclose_count": self.breaker.reclose_count,
+            "limit_w": self.breaker.limit_w,
+        }
+
+
+def run(config: object) -> None:
+    """Work as an M-LMD; returns only by a restart of the board."""
+    node.run(Mlmd(Board(config), config), reset)

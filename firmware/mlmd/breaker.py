@@ -1,0 +1,161 @@
+"""Definite-time overload protection of a section, auto-reclose, lock-out.
+
+Two limits: a fixed one that nothing raises, and an overload limit that a contract can lower (and
+raise again, up to the fixed one) by a command that expires. Beyond a limit for its delay the
+breaker opens; it recloses after each dead time in turn and then locks out until a person resets
+it. Supplementary protection: short circuits are the upstream breaker's.
+"""
+
+from core.errors import StorageError
+from core.log import log
+from wireformat import codes
+
+_LOCKED = 1
+
+
+class Breaker:
+    """An asset of an M-LMD on `relay`. `happened(what, detail)` hears trip, lockout, closed."""
+
+    def __init__(
+        self, relay: object, config: object, clock: object, store: object, happened: object
+    ) -> None:
+        self._relay = relay
+        self._clock = clock
+        self._store = store
+        self._happened = happened
+        self._fixed_w = config.fixed_limit_w
+        self._default_w = config.overload_limit_w
+        self._times = config.breaker
+        self.limit_w = self._default_w
+        self._limit_expires_s = None
+        self._above_ms = {}
+        self.trip_cause = codes.TRIP_NONE
+        self.reclose_count = 0
+        self._recloses = 0
+        self._reclose_at_ms = None
+        self._closed_since_ms = None
+        self.locked_out = store.number("lockout") == _LOCKED
+
+    # ---- state -------------------------------------------------------------------------------
+
+    def state(self) -> int:
+        """codes.BREAKER_*."""
+        if self.locked_out:
+            return codes.BREAKER_LOCKED_OUT
+        return codes.BREAKER_CLOSED if self._relay.closed() else codes.BREAKER_OPEN
+
+    def may_close(self) -> bool:
+        """Whether protection lets the relay close, whoever asks."""
+        return not self.locked_out and self._reclose_at_ms is None
+
+    # ---- protection --------------------------------------------------------------------------
+
+    def sample(self, power_w: int) -> None:
+        """Judge a new measurement of the section's power (magnitude, W)."""
+        now_ms = self._clock.up_ms()
+        times = self._times
+        rules = (
+            (codes.TRIP_FIXED_LIMIT, self._fixed_w, times.fixed_delay_ms),
+            (codes.TRIP_OVERLOAD, self.limit_w, times.overload_delay_ms),
+        )
+        for cause, limit_w, delay_ms in rules:
+            if power_w <= limit_w:
+                self._above_ms.pop(cause, None)
+                continue
+            since_ms = self._above_ms.setdefault(cause, now_ms)
+            if self._relay.closed() and now_ms - since_ms >= delay_ms:
+                self._trip(cause, power_w, now_ms)
+                return
+
+    def _trip(self, cause: int, power_w: int, now_ms: int) -> None:
+        self._relay.force_open()
+        self._above_ms.clear()
+        self.trip_cause = cause
+        self._closed_since_ms = None
+        self._happened("trip", [cause, power_w])
+        if self._recloses < len(self._times.dead_times_s):
+            dead_time_ms = self._times.dead_times_s[self._recloses] * 1000
+            self._reclose_at_ms = now_ms + dead_time_ms
+            self._recloses += 1
+        else:
+            self._lock_out()
+
+    def _lock_out(self) -> None:
+        self.locked_out = True
+        self._reclose_at_ms = None
+        self._happened("lockout", [])
+        # Protection has acted already; a flash that refuses only loses the lock-out at a reset.
+        self._persist(_LOCKED)
+
+    def _persist(self, value: int) -> None:
+        try:
+            self._store.commit(lockout=value)
+        except StorageError as error:
+            log("breaker", error)
+
+    def tick(self) -> None:
+        """Reclose when a dead time is over; forget old trips; let a limit expire."""
+        now_ms = self._clock.up_ms()
+        if self._reclose_at_ms is not None and now_ms >= self._reclose_at_ms:
+            self._reclose_at_ms = None
+            self._close()
+        if self._relay.closed() and self._closed_since_ms is None:
+            self._closed_since_ms = now_ms
+        if self._relay.closed() and now_ms - self._closed_since_ms >= self._times.reclaim_s * 1000:
+            self._recloses = 0
+        if self._limit_expires_s is not None and self._clock.now_s() >= self._limit_expires_s:
+            self._limit_expires_s = None
+            self.limit_w = self._default_w
+
+    def _close(self) -> None:
+        self._relay.switch(True)
+        self._closed_since_ms = self._clock.up_ms()
+        self.reclose_count += 1
+        self._happened("closed", [])
+
+    def reset_lockout(self) -> None:
+        """A person at the board says so."""
+        if not self.locked_out:
+            return
+        self.locked_out = False
+        self._recloses = 0
+        self._persist(0)
+        self._close()
+
+    # ---- commands ----------------------------------------------------------------------------
+
+    def towards_safe(self, action: int) -> bool:
+        """As the relay's; a limit is never needed for safety, so it needs trusted time."""
+        return action != codes.SET_LIMIT and self._relay.towards_safe(action)
+
+    def fault(self, action: int, value: int) -> int:
+        """Why `action` is refused for good, or R_NONE."""
+        if action == codes.SET_LIMIT:
+            return codes.R_NONE if 0 < value <= self._fixed_w else codes.R_BAD_VALUE
+        if action == codes.CLOSE and not self.may_close():
+            return codes.R_LOCKED_OUT if self.locked_out else codes.R_PROTECTION
+        return self._relay.fault(action, value)
+
+    def busy(self, action: int) -> bool:
+        """Whether wear limits ask for patience."""
+        return action != codes.SET_LIMIT and self._relay.busy(action)
+
+    def apply(self, action: int, value: int, expires_s: int) -> None:
+        """Do a command that was checked."""
+        if action == codes.SET_LIMIT:
+            self.limit_w = value
+            self._limit_expires_s = expires_s
+            return
+        self._relay.apply(action, value, expires_s)
+        if action == codes.OPEN:
+            self.trip_cause = codes.TRIP_MANUAL
+
+    def read_back(self, action: int) -> int:
+        """For the outcome: the limit in force in W, or 0 open, 1 closed."""
+        return self.limit_w if action == codes.SET_LIMIT else self._relay.read_back(action)
+
+    def achieved(self, action: int, value: int) -> bool:
+        """Whether what is read back is what was asked for."""
+        if action == codes.SET_LIMIT:
+            return self.limit_w == value
+        return self._relay.achieved(action, value)

@@ -1,0 +1,93 @@
+"""What a person does to a board over its console: make its key, configure it, look at it.
+
+Run with `mpremote exec`; the results are printed as one line each.
+"""
+
+import json
+import os
+
+from board import hardware_id, open_store
+from core import config
+from core.node import ENROLMENT_PATH, JOURNAL_PATH, SEED_BYTES
+from crypto import ed25519
+from journal.journal import Journal
+from wireformat.control import Enrolment
+from wireformat.schema import Unsigned
+
+FIRMWARE = "0.1.0"
+
+
+def run(text: str) -> None:
+    """Configure the board with the JSON `text`, make its key if it has none, print ENROLMENT.
+
+    Raises `ConfigError`; then nothing was changed.
+    """
+    settings = config.parse(text)
+    seed = _seed()
+    enrolment = _enrolment(settings, seed)
+    _write(config.PATH, text.encode())
+    _write(ENROLMENT_PATH, enrolment)
+    print("ENROLMENT " + enrolment.hex())
+
+
+def info() -> None:
+    """Print what this board is, as JSON."""
+    store = open_store()
+    seed = store.blob("seed")
+    facts = {
+        "firmware": FIRMWARE,
+        "hardware_id": hardware_id().hex(),
+        "public_key": ed25519.public_key(seed).hex() if len(seed) == SEED_BYTES else None,
+        "epoch": store.number("epoch"),
+        "counter": store.uint("counter"),
+        "locked_out": store.number("lockout") == 1,
+    }
+    try:
+        facts["name"] = config.load().name
+    except (OSError, config.ConfigError):
+        facts["name"] = None
+    print(json.dumps(facts))
+
+
+def dump_journal() -> None:
+    """Print every record on flash, acknowledged ones included: `<code> <hex>`."""
+    journal = Journal(JOURNAL_PATH, 0)
+    journal.recover((0, 0))
+    for code, _, record in journal.records():
+        print(code, record.hex())
+
+
+def clear_lockout() -> None:
+    """A person has looked at the section: let the breaker close again at the next start."""
+    open_store().commit(lockout=0)
+
+
+def _seed() -> bytes:
+    store = open_store()
+    seed = store.blob("seed")
+    if len(seed) != SEED_BYTES:
+        seed = os.urandom(SEED_BYTES)
+        store.commit(seed=seed)
+    return seed
+
+
+def _enrolment(settings: object, seed: bytes) -> bytes:
+    key = ed25519.SigningKey(seed)
+    record = Enrolment(
+        public_key=key.public,
+        role=settings.role,
+        channels=[[channel.kind, channel.energy] for channel in settings.channels],
+        hardware_id=hardware_id(),
+        firmware=FIRMWARE,
+        relays=len(settings.relays),
+        fixed_limit_w=settings.fixed_limit_w,
+    )
+    unsigned = Unsigned(record, key.public, settings.chain_id)
+    return unsigned.with_signature(key.sign(unsigned.to_be_signed))
+
+
+def _write(path: str, data: bytes) -> None:
+    # A power cut leaves the old file or the new one (lfs2_rename is atomic).
+    with open(path + ".new", "wb") as file:
+        file.write(data)
+    os.rename(path + ".new", path)
