@@ -9,6 +9,8 @@ time and wiped (see `docs/crypto.md` for what that covers).
 the cofactorless equation. Anything else, wrong lengths included, is False and not an error.
 """
 
+import hashlib
+
 from crypto import group, scalar, tables
 from crypto.limbs import pack, unpack
 from crypto.memory import copy, differs, wipe
@@ -22,8 +24,8 @@ _ORDER = int.from_bytes(tables.ORDER, "little")
 _HASH_SLICE_BYTES = 512
 _CACHE_LABEL = b"truewatt public key of"
 
-# The last key `sign` was given: SHA-512 of its secret (which tells nothing of it), public key.
-_cached_tag = bytearray(64)
+# The last key `sign` was given: SHA-256 of its secret (which tells nothing of it), public key.
+_cached_tag = bytearray(32)
 _cached_public = bytearray(32)
 
 
@@ -88,7 +90,7 @@ def _signature_steps(ws, message):
     hasher.finish(ws.wide, 0)
     scalar.reduce(ws.challenge, 0, ws.wide, ws.limbs)
     signature = bytearray(SIGNATURE_BYTES)
-    copy(signature, 0, ws.points, 0, 32)
+    copy(signature, ws.points, 0, 0, 32)
     scalar.multiply_add(signature, 32, ws.challenge, ws.secret, ws.nonce, ws.limbs)
     return bytes(signature)
 
@@ -131,15 +133,14 @@ def sign(seed, message):
 
 def _find_public_key_steps(ws):
     """ws.points[32:] = the public key, from the cache if it is that of ws.secret."""
-    ws.hash.update(_CACHE_LABEL)
-    ws.hash.update(ws.secret)
-    ws.hash.finish(ws.wide, 0)
-    if differs(ws.wide, _cached_tag, 64):
-        tag = bytes(ws.wide)
+    label = hashlib.sha256(_CACHE_LABEL)
+    label.update(ws.secret)
+    tag = label.digest()
+    if differs(tag, _cached_tag, 32):
         yield from _public_key_steps(ws)
-        copy(_cached_tag, 0, tag, 0, 64)
-        copy(_cached_public, 0, ws.points, 32, 32)
-    copy(ws.points, 32, _cached_public, 0, 32)
+        copy(_cached_tag, tag, 0, 0, 32)
+        copy(_cached_public, ws.points, 0, 32, 32)
+    copy(ws.points, _cached_public, 32, 0, 32)
 
 
 class SigningKey:
@@ -151,7 +152,7 @@ class SigningKey:
         try:
             _load_seed(ws, seed)
             _drain(_public_key_steps(ws))
-            copy(self._secret, 0, ws.secret, 0, 64)
+            copy(self._secret, ws.secret, 0, 0, 64)
             self.public = bytes(memoryview(ws.points)[32:])
         finally:
             release(ws)
@@ -160,8 +161,8 @@ class SigningKey:
         """`sign` in slices."""
         ws = acquire()
         try:
-            copy(ws.secret, 0, self._secret, 0, 64)
-            copy(ws.points, 32, self.public, 0, 32)
+            copy(ws.secret, self._secret, 0, 0, 64)
+            copy(ws.points, self.public, 32, 0, 32)
             return (yield from _signature_steps(ws, message))
         finally:
             release(ws)

@@ -10,11 +10,11 @@ from crypto.limbs import REGISTER_BYTES, pack, select, set_small, unpack
 from crypto.memory import copy, word_table
 
 # Working point, temporaries, second operand (y + x, y - x, 2dt, 2z).
-X, Y, Z, T, A, B, C, D, E, F, G, H, PLUS, MINUS, T2D, Z2 = range(16)
+X, Y, Z, T, A, B, C, D, E, F, G, H, PLUS, MINUS, T2D, Z2 = range(2, 18)
 # Verification keeps 1, 3, 5 and 7 times the public key here; other uses borrow the room.
-MULTIPLES = 16
-TWICE_D = 32
-REGISTERS = 33
+MULTIPLES = 18
+TWICE_D = 34
+REGISTERS = 35
 
 _MUL, _SQR, _ADD, _SUB = 1, 2, 3, 4
 
@@ -69,7 +69,6 @@ _INVERT_END = _program(_SQR, B, B, 5, _MUL, T, A, B)
 _ROOT_END = _program(_SQR, B, B, 2, _MUL, T, B, Z)
 
 _COMB = word_table(tables.COMB)
-_COMB_BLOCKS = (memoryview(_COMB)[: len(_COMB) // 2], memoryview(_COMB)[len(_COMB) // 2 :])
 
 
 def set_identity(registers):
@@ -80,8 +79,8 @@ def set_identity(registers):
 
 def _add_comb_column(registers, digits, column):
     for block in (0, 1):
-        select(0, 0, registers, PLUS, _COMB_BLOCKS[block], digits, 26 * block + column)
-        run(1, 0, _ADD_COMB, registers)
+        select(block, _COMB, registers, PLUS, digits, column)
+        run(1, registers, _ADD_COMB)
 
 
 def base_multiple_steps(registers, digits):
@@ -93,21 +92,21 @@ def base_multiple_steps(registers, digits):
             yield
             work = 0
         if column != 25:
-            run(1, 0, _DOUBLE, registers)
+            run(1, registers, _DOUBLE)
         _add_comb_column(registers, digits, column)
         work += _COLUMN_WORK
 
 
 def prepare_multiples(registers):
     """Odd multiples 1, 3, 5, 7 of the working point, as operands."""
-    run(1, 0, _as_operand(MULTIPLES), registers)
-    run(1, 0, _DOUBLE, registers)
-    run(1, 0, _as_operand(PLUS), registers)
-    run(1, 0, _ADD_MULTIPLE[0], registers)
+    run(1, registers, _as_operand(MULTIPLES))
+    run(1, registers, _DOUBLE)
+    run(1, registers, _as_operand(PLUS))
+    run(1, registers, _ADD_MULTIPLE[0])
     for i in (1, 2, 3):
-        run(1, 0, _as_operand(MULTIPLES + 4 * i), registers)
+        run(1, registers, _as_operand(MULTIPLES + 4 * i))
         if i < 3:
-            run(1, 0, _ADD_OPERAND, registers)
+            run(1, registers, _ADD_OPERAND)
 
 
 def double_multiple_steps(registers, digits, naf):
@@ -118,12 +117,12 @@ def double_multiple_steps(registers, digits, naf):
         if work > SLICE:
             yield
             work = 0
-        run(1, 0, _DOUBLE, registers)
+        run(1, registers, _DOUBLE)
         work += _DOUBLING_WORK
         digit = naf[i] - 8
         if digit:
             programs = _SUBTRACT_MULTIPLE if digit > 0 else _ADD_MULTIPLE
-            run(1, 0, programs[abs(digit) >> 1], registers)
+            run(1, registers, programs[abs(digit) >> 1])
             work += _ADDITION_WORK
         if i < 26:
             _add_comb_column(registers, digits, i)
@@ -133,20 +132,20 @@ def double_multiple_steps(registers, digits, naf):
 def move(registers, source, target, count=1):
     """Copy `count` registers."""
     size = REGISTER_BYTES
-    copy(registers, target * size, registers, source * size, count * size)
+    copy(registers, registers, target * size, source * size, count * size)
 
 
 def invert_steps(registers):
     """T = 1 / Z; A to H are overwritten."""
     yield
-    run(1, 0, _POWER_250, registers)
-    run(1, 0, _INVERT_END, registers)
+    run(1, registers, _POWER_250)
+    run(1, registers, _INVERT_END)
     yield
 
 
 def write_affine(out, at, registers, x, y, inverse):
     """RFC 8032 §5.1.2 encoding of (x, y) * inverse, given as registers; A and B are overwritten."""
-    run(1, 0, _program(_MUL, A, x, inverse, _MUL, B, y, inverse), registers)
+    run(1, registers, _program(_MUL, A, x, inverse, _MUL, B, y, inverse))
     pack(out, at, registers, A)
     parity = out[at] & 1
     pack(out, at, registers, B)
@@ -178,20 +177,20 @@ def decode_steps(registers, data, scratch):
     unpack(registers, _D, tables.D, 0)
     unpack(registers, _ROOT, tables.SQRT_M1, 0)
     set_small(registers, _ONE, 1)
-    run(1, 0, _RATIO, registers)
+    run(1, registers, _RATIO)
     yield
-    run(1, 0, _POWER_250, registers)
-    run(1, 0, _ROOT_END, registers)
+    run(1, registers, _POWER_250)
+    run(1, registers, _ROOT_END)
     yield
-    run(1, 0, _CANDIDATE, registers)
+    run(1, registers, _CANDIDATE)
     if not _is_zero(registers, B, scratch):
         if not _is_zero(registers, C, scratch):
             return False
-        run(1, 0, _program(_MUL, X, X, _ROOT), registers)
+        run(1, registers, _program(_MUL, X, X, _ROOT))
     pack(scratch, 0, registers, X)
     if scratch[0] & 1 != data[31] >> 7:
         set_small(registers, A, 0)
-        run(1, 0, _program(_SUB, X, A, X), registers)
+        run(1, registers, _program(_SUB, X, A, X))
     # T = x * y, and Z = 1
     move(registers, X, E)
     move(registers, Y, H)

@@ -90,89 +90,58 @@ def pack(out, at, registers, index):
 
 
 @micropython.viper
-def select(s: int, x: int, registers: ptr32, first: int, table: ptr32, digits: ptr8, at: int):
-    """Registers first, first+1, first+2 = the entry of a comb block that digits[at] names.
+def select(x: int, row: ptr32, registers: ptr32, first: int, digits: ptr8, column: int):
+    """Registers first .. first+2 = the entry of block `x` of the comb that its digit names.
 
-    digits[at] is secret: bits 0-3 the entry, bit 4 its sign. All 16 entries are read each time;
-    a negative one has its first two coordinates swapped and the third subtracted from p.
-    `s` and `x` come first to live in machine registers.
+    digits[26*block + column] is secret: bits 0-3 the entry, bit 4 set if it is to be negated. All 16
+    entries are read each time. Negation swaps the first two coordinates and takes the third from
+    64 p limb by limb, so that its limbs may reach 16382. `x` and `row` come first to live in
+    machine registers; the first two registers of the array are scratch.
     """
-    q = ptr32(int(registers) + 80 * first)
-    digit = digits[at]
-    x = digit & 15
-    m0 = (x - 1) >> 31
-    m1 = ((x ^ 1) - 1) >> 31
-    m2 = ((x ^ 2) - 1) >> 31
-    m3 = ((x ^ 3) - 1) >> 31
-    m4 = ((x ^ 4) - 1) >> 31
-    m5 = ((x ^ 5) - 1) >> 31
-    m6 = ((x ^ 6) - 1) >> 31
-    m7 = ((x ^ 7) - 1) >> 31
-    m8 = ((x ^ 8) - 1) >> 31
-    m9 = ((x ^ 9) - 1) >> 31
-    m10 = ((x ^ 10) - 1) >> 31
-    m11 = ((x ^ 11) - 1) >> 31
-    m12 = ((x ^ 12) - 1) >> 31
-    m13 = ((x ^ 13) - 1) >> 31
-    m14 = ((x ^ 14) - 1) >> 31
-    m15 = ((x ^ 15) - 1) >> 31
-    row = ptr32(int(table))
+    digit = digits[26 * x + column]
+    row = ptr32(int(row) + 1920 * x)
+    q = ptr32(int(registers))
     i = 0
-    while i < 50:
-        x = row[0]
-        s = m0 & x
-        x = row[1]
-        s = m1 & x | s
-        x = row[2]
-        s = m2 & x | s
-        x = row[3]
-        s = m3 & x | s
-        x = row[4]
-        s = m4 & x | s
-        x = row[5]
-        s = m5 & x | s
-        x = row[6]
-        s = m6 & x | s
-        x = row[7]
-        s = m7 & x | s
-        x = row[8]
-        s = m8 & x | s
-        x = row[9]
-        s = m9 & x | s
-        x = row[10]
-        s = m10 & x | s
-        x = row[11]
-        s = m11 & x | s
-        x = row[12]
-        s = m12 & x | s
-        x = row[13]
-        s = m13 & x | s
-        x = row[14]
-        s = m14 & x | s
-        x = row[15]
-        s = m15 & x | s
-        q[i] = s & 8191
-        q[i + 10] = s >> 16
-        row = ptr32(int(row) + 64)
+    while i < 30:
+        q[i] = 0
         i += 1
-        if i == 10:
-            i = 20
-        elif i == 30:
-            i = 40
-    x = 0 - (digit >> 4)
-    borrow = 0
+    entry = 0
+    while entry < 16:
+        x = ((digit & 15 ^ entry) - 1) >> 31
+        i = 0
+        while i < 3:
+            q[0] = row[0] & x | q[0]
+            q[1] = row[1] & x | q[1]
+            q[2] = row[2] & x | q[2]
+            q[3] = row[3] & x | q[3]
+            q[4] = row[4] & x | q[4]
+            q[5] = row[5] & x | q[5]
+            q[6] = row[6] & x | q[6]
+            q[7] = row[7] & x | q[7]
+            q[8] = row[8] & x | q[8]
+            q[9] = row[9] & x | q[9]
+            q = ptr32(int(q) + 40)
+            row = ptr32(int(row) + 40)
+            i += 1
+        q = ptr32(int(registers))
+        entry += 1
+    negative = 0 - (digit >> 4)
+    row = ptr32(int(registers) + 80 * first)
+    bias = 15168
     i = 0
-    while i < 20:
-        s = (q[i] ^ q[i + 20]) & x
-        q[i] = q[i] ^ s
-        q[i + 20] = q[i + 20] ^ s
-        limb = 8191
-        if i == 0:
-            limb = 8173
-        elif i == 19:
-            limb = 255
-        borrow = borrow + limb - q[i + 40]
-        s = (borrow & 8191 ^ q[i + 40]) & x
-        q[i + 40] = q[i + 40] ^ s
-        borrow = borrow >> 13
+    while i < 10:
+        x = (q[0] ^ q[10]) & negative
+        word = q[0] ^ x
+        row[0] = word & 8191
+        row[10] = word >> 16
+        word = q[10] ^ x
+        row[20] = word & 8191
+        row[30] = word >> 16
+        x = q[20] & 8191
+        row[40] = ((bias - x) ^ x) & negative ^ x
+        x = q[20] >> 16
+        row[50] = ((16382 - x) ^ x) & negative ^ x
+        bias = 16382
+        q = ptr32(int(q) + 4)
+        row = ptr32(int(row) + 4)
         i += 1

@@ -7,41 +7,41 @@ import micropython
 
 
 @micropython.viper
-def copy(target: ptr8, at: int, source: ptr8, start: int, count: int):
+def copy(target: ptr8, source: ptr8, at: int, start: int, count: int):
     """target[at : at + count] = source[start : start + count]."""
-    i = 0
-    while i < count:
-        target[at + i] = source[start + i]
-        i += 1
+    target = ptr8(int(target) + at)
+    source = ptr8(int(source) + start)
+    while count:
+        target[0] = source[0]
+        target = ptr8(int(target) + 1)
+        source = ptr8(int(source) + 1)
+        count -= 1
 
 
 @micropython.viper
-def fill(target: ptr8, at: int, count: int, value: int):
-    """Set `count` bytes from `at` to `value`."""
-    i = 0
-    while i < count:
-        target[at + i] = value
-        i += 1
+def clear(target: ptr8, count: int, at: int):
+    """target[at : at + count] = zeros."""
+    target = ptr8(int(target) + at)
+    while count:
+        target[0] = 0
+        target = ptr8(int(target) + 1)
+        count -= 1
 
 
 @micropython.viper
 def differs(first: ptr8, second: ptr8, count: int) -> int:
     """0 if the first `count` bytes are equal, else not 0; the time depends on `count` alone."""
     difference = 0
-    i = 0
-    while i < count:
-        difference = difference | (first[i] ^ second[i])
-        i += 1
+    while count:
+        count -= 1
+        difference = first[count] ^ second[count] | difference
     return difference
 
 
-def wipe(buffer):
-    """Overwrite a whole bytearray or array with zeros."""
-    fill(buffer, 0, len(memoryview(buffer)) * _item_bytes(buffer), 0)
-
-
-def _item_bytes(buffer):
-    return 1 if isinstance(buffer, bytearray) else 4
+def wipe(*buffers):
+    """Overwrite whole bytearrays with zeros."""
+    for buffer in buffers:
+        clear(buffer, len(buffer), 0)
 
 
 @micropython.viper

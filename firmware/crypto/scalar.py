@@ -52,28 +52,52 @@ def store(out: ptr8, at: int, limbs: ptr16):
 
 
 @micropython.viper
-def _fold(out: ptr16, count: int, x: ptr16, high: int, order: ptr16, shift: int):
-    """out (`count` limbs) = x mod 2^252 + (L << 12*shift) - c * (x >> 252): the same mod L.
+def _convolve(
+    x: int,
+    p: ptr16,
+    out: ptr16,
+    count: int,
+    a: ptr16,
+    a_count: int,
+    b: ptr16,
+    b_count: int,
+    addend: ptr16,
+    addend_count: int,
+    sign: int,
+    order: ptr16,
+    shift: int,
+):
+    """out (`count` limbs) = addend + (L << 12*shift) + sign * a * b, which must not be negative.
 
-    `high` is the number of limbs of x from limb 21 up. The shifted L exceeds the product,
-    so the result is not negative.
+    `p` = a on entry, `a` is read from limb `x` on; they come first to live in machine registers.
     """
+    a = ptr16(int(a) + 2 * x)
     total = 0
     i = 0
     while i < count:
-        if i < 21:
-            total += x[i]
+        j = i - b_count + 1
+        if j < 0:
+            j = 0
+        if j > a_count:
+            j = a_count
+        end = i + 1
+        if end > a_count:
+            end = a_count
+        end = int(a) + 2 * end
+        p = ptr16(int(a) + 2 * j)
+        q = ptr16(int(b) + 2 * (i - j))
+        x = 0
+        while int(p) != end:
+            x = p[0] * q[0] + x
+            p = ptr16(int(p) + 2)
+            q = ptr16(int(q) - 2)
+        total = sign * x + total
+        if i < addend_count:
+            total += addend[i]
         j = i - shift
         if j >= 0:
             if j < 22:
                 total += order[j]
-        j = 0
-        while j < 11:
-            k = i - j
-            if k >= 0:
-                if k < high:
-                    total -= x[21 + k] * order[j]
-            j += 1
         out[i] = total & 4095
         total = total >> 12
         i += 1
@@ -97,35 +121,23 @@ def _subtract_order_once(x: ptr16, order: ptr16):
         i += 1
 
 
-@micropython.viper
-def _product_plus(out: ptr16, a: ptr16, b: ptr16, c: ptr16):
-    """out (44 limbs) = a * b + c for 22-limb operands."""
-    total = 0
-    i = 0
-    while i < 44:
-        if i < 22:
-            total += c[i]
-        j = 0
-        while j < 22:
-            k = i - j
-            if k >= 0:
-                if k < 22:
-                    total += a[j] * b[k]
-            j += 1
-        out[i] = total & 4095
-        total = total >> 12
-        i += 1
-
-
 _ORDER = bytearray(44)
 load(_ORDER, 22, ORDER, 0, 32)
 
 
+def _fold(out, count, x, high, shift):
+    """out = x mod 2^252 + (L << 12*shift) - c * (x >> 252), the same mod L.
+
+    `high` is the number of limbs of x from limb 21 up. The shifted L exceeds the product.
+    """
+    _convolve(21, x, out, count, x, high, _ORDER, 11, x, 21, -1, _ORDER, shift)
+
+
 def _reduce_limbs(x, spare):
     """43 limbs in x mod L, into 22 limbs of `spare`; bounds in docs/crypto.md."""
-    _fold(spare, 34, x, 22, _ORDER, 12)
-    _fold(x, 24, spare, 13, _ORDER, 2)
-    _fold(spare, 22, x, 3, _ORDER, 0)
+    _fold(spare, 34, x, 22, 12)
+    _fold(x, 24, spare, 13, 2)
+    _fold(spare, 22, x, 3, 0)
     _subtract_order_once(spare, _ORDER)
 
 
@@ -140,7 +152,8 @@ def multiply_add(out, at, a, b, c, limbs):
     """out[at:at+32] = a * b + c mod L for 32-byte a, b, c. `limbs`: four buffers of 44 limbs."""
     for i, factor in enumerate((a, b, c)):
         load(limbs[i], 22, factor, 0, 32)
-    _product_plus(limbs[3], limbs[0], limbs[1], limbs[2])
+    x, y, z, product = limbs
+    _convolve(0, x, product, 44, x, 22, y, 22, z, 22, 1, _ORDER, 44)
     _reduce_limbs(limbs[3], limbs[0])
     store(out, at, limbs[0])
 

@@ -7,7 +7,7 @@ Constant time in the data: no branch and no address depends on it.
 # ruff: noqa: F821  (viper's pointer types)
 import micropython
 
-from crypto.memory import copy, fill, word_table
+from crypto.memory import clear, copy, wipe, word_table
 from crypto.sha512_constants import INITIAL_STATE, ROUND_CONSTANTS
 
 BLOCK_BYTES = 128
@@ -251,12 +251,14 @@ class Sha512:
         self.reset()
 
     def reset(self):
-        """Start a new message; what the last one left in the buffers is overwritten."""
-        copy(self._state, 0, INITIAL_STATE, 0, 64)
-        fill(self._working, 0, 64, 0)
-        fill(self._schedule, 0, 128, 0)
-        fill(self._block, 0, BLOCK_BYTES, 0)
+        """Start a new message."""
+        copy(self._state, INITIAL_STATE, 0, 0, 64)
         self._length = 0
+
+    def wipe(self):
+        """Overwrite what is left of the message."""
+        wipe(self._working, self._schedule, self._block)
+        self.reset()
 
     def update(self, data, start=0, stop=None):
         """Add data[start:stop]."""
@@ -266,7 +268,7 @@ class Sha512:
         self._length += stop - start
         if used:
             count = min(BLOCK_BYTES - used, stop - start)
-            copy(self._block, used, data, start, count)
+            copy(self._block, data, used, start, count)
             start += count
             if used + count < BLOCK_BYTES:
                 return
@@ -274,13 +276,13 @@ class Sha512:
         while stop - start >= BLOCK_BYTES:
             self._compress(data, start)
             start += BLOCK_BYTES
-        copy(self._block, 0, data, start, stop - start)
+        copy(self._block, data, 0, start, stop - start)
 
     def digest(self):
         """The hash of everything so far; more may be added afterwards."""
         fork = Sha512()
-        copy(fork._state, 0, self._state, 0, 64)
-        copy(fork._block, 0, self._block, 0, BLOCK_BYTES)
+        copy(fork._state, self._state, 0, 0, 64)
+        copy(fork._block, self._block, 0, 0, BLOCK_BYTES)
         fork._length = self._length
         out = bytearray(DIGEST_BYTES)
         fork.finish(out, 0)
@@ -291,10 +293,10 @@ class Sha512:
         used = self._length % BLOCK_BYTES
         block = self._block
         block[used] = 0x80
-        fill(block, used + 1, BLOCK_BYTES - used - 1, 0)
+        clear(block, BLOCK_BYTES - used - 1, used + 1)
         if used >= BLOCK_BYTES - 16:
             self._compress(block, 0)
-            fill(block, 0, BLOCK_BYTES, 0)
+            clear(block, BLOCK_BYTES, 0)
         bits = self._length * 8
         for i in range(8):
             block[BLOCK_BYTES - 1 - i] = bits >> 8 * i & 0xFF
@@ -306,7 +308,7 @@ class Sha512:
         schedule = self._schedule
         working = self._working
         _load_block(schedule, data, start)
-        copy(working, 0, self._state, 0, 64)
+        copy(working, self._state, 0, 0, 64)
         _sixteen_rounds(0, 0, working, schedule, _K, 0)
         for first in (16, 32, 48, 64):
             _expand(0, 0, schedule)

@@ -25,13 +25,9 @@ class Workspace:
 
     def wipe(self):
         """Overwrite everything."""
-        for buffer in (self.registers, self.secret, self.wide, self.nonce, self.challenge):
-            wipe(buffer)
-        for buffer in (self.digits, self.naf, self.scratch, self.points):
-            wipe(buffer)
-        for buffer in self.limbs:
-            wipe(buffer)
-        self.hash.reset()
+        wipe(self.registers, self.secret, self.wide, self.nonce, self.challenge)
+        wipe(self.digits, self.naf, self.scratch, self.points, *self.limbs)
+        self.hash.wipe()
 
 
 _idle = []

@@ -1,131 +1,193 @@
-"""Write `firmware/crypto/field_vm.py`: unrolled arithmetic mod p = 2^255 - 19 for viper.
+"""Write `firmware/crypto/field_vm.py`: partly unrolled arithmetic mod p = 2^255 - 19 for viper.
 
 A field element is 20 limbs of 13 bits, least significant first, each in a 32-bit word.
 Why this shape: viper has 32-bit integers on a board, a product of two such limbs has 26 bits, and
 a column of 20 products still fits 32 bits unsigned; and 2^260 = 608 (mod p) folds whole limbs.
 
-Invariant kept by every operation ("tight"): limb 0 <= 8191 + 3*608, limb 1 <= 8191,
-limb 2 <= 8191 + 3, every other limb <= 8191. `bounds()` proves it from the code's own constants.
+What is unrolled and what loops is a trade of code size (28 KB for all of the crypto on a board)
+against speed; `docs/crypto.md` has the figures and the proof of the bounds.
 """
-
-from collections.abc import Callable
 
 LIMBS = 20
 LIMB_BITS = 13
 LIMB_MASK = (1 << LIMB_BITS) - 1
-P = 2**255 - 19
 FOLD = 608  # 2^260 mod p
-# 64 p in limbs that each exceed any tight limb, so that a - b + BIAS is non-negative limb by limb.
-BIAS_0 = 2 * LIMB_MASK + 2 - 2 * FOLD
+# 64 p = 2 * (2^260 - 608) in limbs that each exceed any tight limb, so that a - b + bias is
+# non-negative limb by limb: every limb BIAS but the lowest, which is BIAS + BIAS_START.
 BIAS = 2 * LIMB_MASK
+BIAS_START = 2 - 2 * FOLD
+HALF = LIMBS // 2  # limbs that a square takes by the triangle, the others by rows
+UNROLLED = 5  # limbs a pass of the carry loops
 
 OP_END, OP_MUL, OP_SQR, OP_ADD, OP_SUB = range(5)
 
-HEADER = f'''"""Field arithmetic mod 2^255 - 19 in viper. GENERATED: do not edit.
+TEMPLATE = f'''"""Field arithmetic mod 2^255 - 19 in viper. GENERATED: do not edit.
 
 Regenerate with `python -m truewatt.cryptogen`; the design and its bounds are in `docs/crypto.md`.
 
-Registers are rows of {LIMBS} words of {LIMB_BITS} bits in one array of 32-bit words. A program is
-bytes: (operation, destination, first, second) four at a time, ended by 0.
+Registers are rows of {LIMBS} words of {LIMB_BITS} bits in one array; the first two are scratch.
+A program is bytes: (operation, destination, first, second) four at a time, ended by {OP_END}.
 {OP_MUL}: product; {OP_SQR}: first squared, `second` times over; {OP_ADD}: sum; {OP_SUB}: difference.
 No branch and no address depends on a limb: the program alone decides both.
 """
 
-# ruff: noqa: E702, F821
-# fmt: off
+# ruff: noqa: F821  (viper's pointer types)
 import micropython
 
 
 @micropython.viper
-def run(s: int, x: int, program: ptr8, registers: ptr32):
-    """Run `program` `s` times over `registers`; `x` is ignored.
+def run(x: int, c: ptr32, program: ptr8):  # noqa: C901
+    """Run `program` `x` times over the registers at `c`.
 
-    Viper keeps the first two locals in machine registers, hence the odd order and names:
-    they become the accumulator and the multiplier of the unrolled code.
+    Viper keeps the first two locals in machine registers, hence the odd names: they become the
+    multiplier or carry, and the pointer to the columns, of the unrolled code.
     """
-    times = s
-    base = int(registers)
+    times = x
+    base = int(c)
     while times > 0:
         times -= 1
         pc = 0
         op = program[0]
         while op != {OP_END}:
             n = program[pc + 3]
-            d = ptr32(base + program[pc + 1] * {4 * LIMBS})
+            to = base + program[pc + 1] * {4 * LIMBS}
             a = ptr32(base + program[pc + 2] * {4 * LIMBS})
             b = ptr32(base + n * {4 * LIMBS})
+            if op <= {OP_SQR}:
+                if op == {OP_MUL}:
+                    n = 1
+                else:
+                    b = a
+                while n > 0:
+                    n -= 1
+                    c = ptr32(base)
+                    # LOAD
+                    if op == {OP_MUL}:
+                        # CLEAR
+                    else:
+                        # TRIANGLE
+                        a = ptr32(int(a) + {4 * HALF})
+                        c = ptr32(base + {4 * HALF})
+                    # Row by row: columns += the second operand * one limb of the first.
+                    last = base + {4 * LIMBS}
+                    while int(c) != last:
+                        x = a[0]
+                        # ROW
+                        a = ptr32(int(a) + 4)
+                        c = ptr32(int(c) + 4)
+                    # Carry the high columns; the highest keeps what is above it.
+                    c[{LIMBS - 1}] = 0
+                    last = base + {8 * LIMBS}
+                    x = 0
+                    while int(c) != last:
+                        # CARRY_HIGH
+                        c = ptr32(int(c) + {4 * UNROLLED})
+                    c = ptr32(base)
+                    c[{2 * LIMBS - 1}] = (x << {LIMB_BITS}) + c[{2 * LIMBS - 1}]
+                    # Fold them by 608 into the low ones, carry those, fold the last carry.
+                    last = base + {4 * LIMBS}
+                    b = ptr32(to)
+                    x = 0
+                    while int(c) != last:
+                        # CARRY_LOW
+                        b = ptr32(int(b) + {4 * UNROLLED})
+                        c = ptr32(int(c) + {4 * UNROLLED})
+                    c = ptr32(to)
+                    x = x * {FOLD} + c[0]
+                    c[0] = x & {LIMB_MASK}
+                    x = (x >> {LIMB_BITS}) + c[1]
+                    c[1] = x & {LIMB_MASK}
+                    c[2] = (x >> {LIMB_BITS}) + c[2]
+                    a = c
+                    b = c
+            else:
+                c = ptr32(to)
+                last = to + {4 * LIMBS}
+                x = 0
+                if op == {OP_SUB}:
+                    x = {BIAS_START}
+                while int(c) != last:
+                    if op == {OP_ADD}:
+                        # ADD
+                    else:
+                        # SUBTRACT
+                    a = ptr32(int(a) + {4 * UNROLLED})
+                    b = ptr32(int(b) + {4 * UNROLLED})
+                    c = ptr32(int(c) + {4 * UNROLLED})
+                c = ptr32(to)
+                c[0] = x * {FOLD} + c[0]
+            pc += 4
+            op = program[pc]
 '''
 
-FOOTER = """            pc += 4
-            op = program[pc]
-"""
+
+def _accumulate(column: int, product: str, seen: set[int]) -> str:
+    """Add `product` to a column, or set the column if this is its first product."""
+    if column in seen:
+        return f"c[{column}] = {product} + c[{column}]"
+    seen.add(column)
+    return f"c[{column}] = {product}"
 
 
-def _product_terms(column: int) -> list[str]:
-    """Products of a * b that fall in this column; x takes each multiplier in turn."""
-    pairs = [(i, column - i) for i in range(LIMBS) if 0 <= column - i < LIMBS]
-    return [f"x = a{i}; s = b{j} * x + s" for i, j in pairs]
+def _triangle() -> list[str]:
+    """Square of the low half; then double it, as the rows of the high half need it."""
+    seen: set[int] = set()
+    lines = []
+    for i in range(HALF):
+        lines += [f"x = b{i}", _accumulate(2 * i, f"b{i} * x", seen)]
+        if i + 1 < HALF:
+            lines.append("x = x + x")
+        lines += [_accumulate(i + j, f"b{j} * x", seen) for j in range(i + 1, HALF)]
+    lines += [f"c[{k}] = 0" for k in range(2 * HALF - 1, LIMBS + HALF - 1)]
+    return lines + [f"b{i} = b{i} + b{i}" for i in range(HALF)]
 
 
-def _square_terms(column: int) -> list[str]:
-    """The same of a * a, with b = 2a so that each cross product is taken once."""
-    pairs = [(i, column - i) for i in range(LIMBS) if i < column - i < LIMBS]
-    terms = [f"x = a{i}; s = b{j} * x + s" for i, j in pairs]
-    if column % 2 == 0:
-        terms.append(f"x = a{column // 2}; s = x * x + s")
-    return terms
+def _row() -> list[str]:
+    """The highest column of a row is new; the others have a value."""
+    lines = [f"c[{j}] = b{j} * x + c[{j}]" for j in range(LIMBS - 1)]
+    return [*lines, f"c[{LIMBS - 1}] = b{LIMBS - 1} * x"]
 
 
-def _columns(terms: Callable[[int], list[str]]) -> list[str]:
-    """High columns first, carried; then the low ones, each with 608 times its high one."""
-    shift = f"s = int(uint(s) >> {LIMB_BITS})"
-    lines = ["s = 0"]
-    for k in range(LIMBS, 2 * LIMBS - 1):
-        lines += [*terms(k), f"h{k - LIMBS} = s & {LIMB_MASK}; {shift}"]
-    lines += [f"h{LIMBS - 1} = s; s = 0"]
-    for k in range(LIMBS):
-        lines += [*terms(k), f"s = h{k} * {FOLD} + s; d[{k}] = s & {LIMB_MASK}; {shift}"]
-    lines += [f"s = s * {FOLD} + d[0]; d[0] = s & {LIMB_MASK}; s = s >> {LIMB_BITS}"]
-    lines += [f"s = s + d[1]; d[1] = s & {LIMB_MASK}; d[2] = (s >> {LIMB_BITS}) + d[2]"]
+def _carry_high() -> list[str]:
+    lines = []
+    for k in range(UNROLLED):
+        lines += [f"x = c[{k}] + x", f"c[{k}] = x & {LIMB_MASK}"]
+        lines.append(f"x = int(uint(x) >> {LIMB_BITS})")
     return lines
 
 
-def _product() -> list[str]:
-    loads = [f"a{i} = a[{i}]; b{i} = b[{i}]" for i in range(LIMBS)]
-    return loads + _columns(_product_terms)
-
-
-def _square() -> list[str]:
-    loads = [f"x = a[{i}]; a{i} = x; b{i} = x + x" for i in range(LIMBS)]
-    return loads + _columns(_square_terms)
-
-
-def _linear(subtract: bool) -> list[str]:
-    """a + b or a - b + 64 p, carried once through, the last carry folded into limb 0."""
+def _carry_low() -> list[str]:
     lines = []
-    for k in range(LIMBS):
-        bias = BIAS_0 if k == 0 else BIAS
-        first = f"s = a[{k}]" + (" + s" if k else "")
-        lines += [first, f"s = s - b[{k}] + {bias}" if subtract else f"s = b[{k}] + s"]
-        lines += [f"d[{k}] = s & {LIMB_MASK}; s = s >> {LIMB_BITS}"]
-    return [*lines, f"d[0] = s * {FOLD} + d[0]"]
+    for k in range(UNROLLED):
+        lines += [f"x = c[{k + LIMBS}] * {FOLD} + x", f"x = c[{k}] + x"]
+        lines += [f"b[{k}] = x & {LIMB_MASK}", f"x = int(uint(x) >> {LIMB_BITS})"]
+    return lines
 
 
-def _block(lines: list[str], depth: int) -> str:
-    return "".join(" " * 4 * depth + line + "\n" for line in lines)
+def _linear(second: str) -> list[str]:
+    """One pass of a + b or a - b + bias; the carry stays in x."""
+    lines = []
+    for k in range(UNROLLED):
+        lines += [f"x = a[{k}] + x", second.format(k), f"c[{k}] = x & {LIMB_MASK}"]
+        lines.append(f"x = x >> {LIMB_BITS}")
+    return lines
 
 
 def source() -> str:
     """The text of the generated module."""
-    return (
-        HEADER
-        + _block([f"if op == {OP_MUL}:"], 3)
-        + _block(_product(), 4)
-        + _block([f"elif op == {OP_SQR}:", "    while n > 0:", "        n -= 1"], 3)
-        + _block([*_square(), "a = d"], 5)
-        + _block([f"elif op == {OP_ADD}:"], 3)
-        + _block(_linear(subtract=False), 4)
-        + _block(["else:"], 3)
-        + _block(_linear(subtract=True), 4)
-        + FOOTER
-    )
+    parts = {
+        "LOAD": [f"b{j} = b[{j}]" for j in range(LIMBS)],
+        "CLEAR": [f"c[{k}] = 0" for k in range(LIMBS - 1)],
+        "TRIANGLE": _triangle(),
+        "ROW": _row(),
+        "CARRY_HIGH": _carry_high(),
+        "CARRY_LOW": _carry_low(),
+        "ADD": _linear("x = b[{}] + x"),
+        "SUBTRACT": _linear(f"x = x - b[{{}}] + {BIAS}"),
+    }
+    out = []
+    for line in TEMPLATE.splitlines():
+        name = line.strip().removeprefix("# ")
+        indent = line[: len(line) - len(line.lstrip())]
+        out += [indent + part for part in parts[name]] if name in parts else [line]
+    return "\n".join(out) + "\n"

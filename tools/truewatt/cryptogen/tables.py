@@ -4,7 +4,6 @@ Signed comb of 5 teeth in 2 blocks over a 260-digit scalar with digits +1 and -1
 digit i = 52*tooth + 26*block + column. Entry j of a block is
     2^(26*block) * (2^208 + sum over teeth t < 4 of (+ if bit t of j, else -) 2^(52*t)) * B,
 kept as (y + x, y - x, 2*d*x*y), each canonical, two 13-bit limbs (i and i + 10) in a word.
-Word w of the 16 entries of a block lies contiguous, because a look-up reads all sixteen.
 """
 
 from truewatt.cryptogen import curve
@@ -37,7 +36,7 @@ def comb_point(block: int, entry: int) -> Point:
 
 
 def comb_table() -> bytes:
-    """30 words x 16 entries for each block, little-endian."""
+    """Blocks of 16 entries of 30 little-endian words."""
     out = bytearray()
     for block in range(BLOCKS):
         entries = []
@@ -45,9 +44,8 @@ def comb_table() -> bytes:
             x, y = comb_point(block, entry)
             coordinates = ((y + x) % P, (y - x) % P, 2 * D * x * y % P)
             entries.append([word for value in coordinates for word in packed_words(value)])
-        for w in range(30):
-            for words in entries:
-                out += words[w].to_bytes(4, "little")
+        for words in entries:
+            out += b"".join(word.to_bytes(4, "little") for word in words)
     return bytes(out)
 
 
