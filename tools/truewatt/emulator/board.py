@@ -88,7 +88,8 @@ class EmulatedBoard:
 
         Raises BoardError with the console's last words if the code fails.
         """
-        argv = [*self._prepare(), code]
+        argv = [*self._prepare(), str(self.directory / "cable.py")]
+        (self.directory / "cable.py").write_text(code)
         with self._spawn(argv, subprocess.PIPE) as process:
             try:
                 said = process.communicate(timeout=timeout_s)[0].decode("utf-8", "replace")

@@ -1,7 +1,7 @@
-"""Power-on of the emulated chip: `micropython boot.py BOARD_JSON [CODE]`.
+"""Power-on of the emulated chip: `micropython boot.py BOARD_JSON [CODE_FILE]`.
 
 Puts the emulated modules in place of the port's, mounts the flash at "/" and the firmware at
-"/rom", then runs main.py, or CODE as a programmer's cable would.
+"/rom", then runs main.py, or the code in CODE_FILE as a programmer's cable would.
 """
 
 import gc
@@ -131,4 +131,12 @@ def _boot(config_path, code):
     chip_host.leave(_run(name, source))
 
 
-_boot(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None)
+def _cable():
+    """What a programmer's cable would send, from a file: long arguments end the interpreter."""
+    if len(sys.argv) < 3:
+        return None
+    with open(sys.argv[2]) as file:
+        return file.read()
+
+
+_boot(sys.argv[1], _cable())

@@ -61,8 +61,16 @@ def charge_generators(module_name):
     except ImportError:
         return
     module = _sys.modules[module_name]
-    generator_type = type(_sliced(None))
+    _charge_members(module)
     for name in dir(module):
         value = getattr(module, name)
+        if isinstance(value, type) and name[0] != "_":
+            _charge_members(value)
+
+
+def _charge_members(holder):
+    generator_type = type(_sliced(None))
+    for name in dir(holder):
+        value = getattr(holder, name)
         if name[0] != "_" and type(value) is generator_type:
-            setattr(module, name, _sliced(value))
+            setattr(holder, name, _sliced(value))
