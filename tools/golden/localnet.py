@@ -1,20 +1,18 @@
 """A CometBFT network of a few validators on loopback, with its built-in key-value application.
 
 with Localnet(binary, directory, validators=4) as net:
-    net.rpc(0, "status"); net.wait_for_height(5); net.stop(3); net.send([b"key=value"])
+    net.rpc("status"); net.wait_for_height(5); net.stop(3); net.send([b"key=value"])
 """
 
 from __future__ import annotations
 
-import json
 import re
 import signal
 import subprocess
 import time
-import urllib.parse
-import urllib.request
 from pathlib import Path
-from typing import Any
+
+from recording import rpc_at
 
 _P2P_PORT, _RPC_PORT = 36656, 36657
 _COMMIT_PAUSE = "400ms"
@@ -33,6 +31,7 @@ class Localnet:
         for n, home in enumerate(self._homes):
             self._configure(home / "config" / "config.toml", _host(n))
         self._nodes: list[subprocess.Popen[bytes]] = []
+        self.rpc = rpc_at(f"http://{_host(0)}:{_RPC_PORT}")
 
     def __enter__(self) -> Localnet:
         for home in self._homes:
@@ -51,17 +50,10 @@ class Localnet:
         self._nodes[node].send_signal(signal.SIGTERM)
         self._nodes[node].wait(timeout=20)
 
-    def rpc(self, node: int, method: str, **parameters: Any) -> Any:
-        """Result of one RPC call."""
-        query = urllib.parse.urlencode(parameters)
-        url = f"http://{_host(node)}:{_RPC_PORT}/{method}?{query}"
-        with urllib.request.urlopen(url, timeout=10) as response:
-            return json.load(response)["result"]
-
-    def height(self, node: int = 0) -> int:
-        """Newest height, 0 while the node is starting."""
+    def height(self) -> int:
+        """Newest height of node 0, 0 while it is starting."""
         try:
-            return int(self.rpc(node, "status")["sync_info"]["latest_block_height"])
+            return int(self.rpc("status")["sync_info"]["latest_block_height"])
         except OSError:
             return 0
 
@@ -77,7 +69,7 @@ class Localnet:
         """Put transactions into the memory pool of node 0, at once, so that they share a block."""
         self.wait_for_height(self.height() + 1)
         for tx in txs:
-            result = self.rpc(0, "broadcast_tx_sync", tx="0x" + tx.hex())
+            result = self.rpc("broadcast_tx_sync", tx="0x" + tx.hex())
             if result["code"]:
                 raise ValueError(f"{tx!r} was refused: {result['log']}")
 
