@@ -1,0 +1,245 @@
+"""Metering: admits signed records, keeps each board's chain, freezes what contradicts itself.
+
+Keys: `metering/last/<addr>`, `metering/window/<addr>` (epoch, seq, hash start of the last records),
+`metering/registers/<addr>`, `metering/gap/<addr>`, `metering/evidence/<addr>`.
+
+Each record of a batch is judged by itself; the codes of `ADMISSION` go into the result in order.
+Dearest check last: shape, board, duplicate, signature, chain, plausibility.
+
+- The same bytes again are a duplicate: no error, no effect.
+- Another record for a known (epoch, seq), or a next record whose prev is not the hash of the last,
+  freezes the board with both as evidence: a clone, or a broken board.
+- A record beyond the next one is out of order; nothing happens until the ones between arrive, or a
+  signed journal-gap event (which may come early and is then noted) tells that they never will.
+- A measurement that cannot be (registers run back, more energy than power x time, a future time)
+  stays in the chain but out of the accounts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ledger.contracts import registry
+from ledger.contracts.context import Context
+from ledger.contracts.objects import (
+    ACTIVE,
+    FROZEN,
+    REVOKED,
+    Device,
+    Evidence,
+    LastRecord,
+    Registers,
+)
+from ledger.contracts.plausibility import find_fault
+from ledger.tx import signature_holds
+from wireformat import codes, identity
+from wireformat.chained import Chained, Event, Feeder, Reading
+from wireformat.errors import WireError
+from wireformat.registry import CHAINED_CODES, Opened, open_signed
+
+LAST, WINDOW, REGISTERS = b"metering/last/", b"metering/window/", b"metering/registers/"
+GAP, EVIDENCE = b"metering/gap/", b"metering/evidence/"
+
+ADMITTED, DUPLICATE, NOTED, IMPLAUSIBLE = 0, 1, 2, 3
+MALFORMED, UNKNOWN_DEVICE, WRONG_AREA, DEVICE_REVOKED, DEVICE_FROZEN = 16, 17, 18, 19, 20
+BAD_SIGNATURE, OUT_OF_ORDER, STALE, EQUIVOCATION, BROKEN_PREV = 21, 22, 23, 24, 25
+ADMISSION = {
+    ADMITTED: "admitted",
+    DUPLICATE: "duplicate",
+    NOTED: "gap noted",
+    IMPLAUSIBLE: "implausible: chained, not counted",
+    MALFORMED: "malformed",
+    UNKNOWN_DEVICE: "unknown device",
+    WRONG_AREA: "wrong area",
+    DEVICE_REVOKED: "device revoked",
+    DEVICE_FROZEN: "device frozen",
+    BAD_SIGNATURE: "bad signature",
+    OUT_OF_ORDER: "out of order",
+    STALE: "older than the window",
+    EQUIVOCATION: "two records for one sequence: frozen",
+    BROKEN_PREV: "broken previous-hash: frozen",
+}
+FIRST_REFUSAL = MALFORMED
+"""Codes from here on mean that the record is not in the chain."""
+
+_SLOT_BYTES = 8 + identity.PREV_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One admitted record for the other contracts.
+
+    `energy_wh` per channel is (import, export) since the last counted measurement, which was
+    `elapsed_s` before; None where there is nothing to count (first contact, events, implausible).
+    """
+
+    address: bytes
+    device: Device
+    record: Chained
+    energy_wh: list[tuple[int, int]] | None
+    elapsed_s: int
+
+
+def admit(ctx: Context, area: int, code: int, data: bytes) -> tuple[int, Measured | None]:
+    """Judge one record that a gateway of `area` (0: any) brings; its code is of `ADMISSION`."""
+    try:
+        opened = _open(code, data, ctx.chain_id)
+    except WireError:
+        return MALFORMED, None
+    found = registry.device_of_kid(ctx, opened.kid)
+    if found is None:
+        return UNKNOWN_DEVICE, None
+    address, device = found
+    if area not in (0, device.area):
+        return WRONG_AREA, None
+    record = opened.record
+    assert isinstance(record, Chained)
+    known = known_hash(ctx, address, record.epoch, record.seq)
+    if known == identity.prev_hash(data):
+        return DUPLICATE, None
+    if device.status != ACTIVE:
+        return (DEVICE_REVOKED if device.status == REVOKED else DEVICE_FROZEN), None
+    if not signature_holds(device.public_key, opened.to_be_signed, opened.signature):
+        return BAD_SIGNATURE, None
+    return _chain(ctx, _Arrival(address, device, record, data, known))
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """A truly signed record of an active board; `known` is the hash held for its place."""
+
+    address: bytes
+    device: Device
+    record: Chained
+    data: bytes
+    known: bytes | None
+
+    @property
+    def place(self) -> tuple[int, int]:
+        return self.record.epoch, self.record.seq
+
+
+def _open(code: int, data: bytes, chain_id: str) -> Opened:
+    if code not in CHAINED_CODES:
+        raise WireError(f"type code {code} is not chained")
+    return open_signed(code, data, chain_id)
+
+
+def _chain(ctx: Context, new: _Arrival) -> tuple[int, Measured | None]:
+    if new.known is not None:
+        return _freeze(ctx, new, EQUIVOCATION, new.known), None
+    last = ctx.load(LastRecord, LAST + new.address)
+    if last is not None and new.place <= (last.epoch, last.seq):
+        return STALE, None
+    if last is not None and _is_broken(last, new):
+        return _freeze(ctx, new, BROKEN_PREV, last.head[: identity.PREV_BYTES]), None
+    if not _is_next(last, new) and not _licensed(ctx, last, new):
+        return _note_gap(ctx, new), None
+    return _take(ctx, last, new)
+
+
+def _is_next(last: LastRecord | None, new: _Arrival) -> bool:
+    """Follows the last record by its previous-hash and its place, as far as both can tell."""
+    if last is None:
+        return new.record.prev == identity.GENESIS_PREV and new.record.seq == 0
+    if new.record.epoch == last.epoch:
+        return new.record.seq == last.seq + 1
+    return new.record.seq == 0 and new.record.prev == last.head[: identity.PREV_BYTES]
+
+
+def _is_broken(last: LastRecord, new: _Arrival) -> bool:
+    """True if no honest board can have signed `new` after `last`, whatever is missing between."""
+    follows = new.record.prev == last.head[: identity.PREV_BYTES]
+    if new.record.epoch == last.epoch:
+        # Next by sequence but not by hash, or next by hash but not by sequence.
+        return follows != (new.record.seq == last.seq + 1)
+    # A new epoch starts at 0. Not following is no proof: the old epoch's tail may be missing.
+    return follows and new.record.seq != 0
+
+
+def _licensed(ctx: Context, last: LastRecord | None, new: _Arrival) -> bool:
+    """True if noted gap events cover everything between `last` and `new`."""
+    raw = ctx.state.get(GAP + new.address)
+    if raw is None:
+        return False
+    first, end = _place(raw[:8]), _place(raw[8:])
+    begins = (
+        last is None
+        or first <= (last.epoch, last.seq + 1)
+        or (first[1] == 0 and first[0] > last.epoch)
+    )
+    epoch, seq = new.place
+    ends = new.place == (end[0], end[1] + 1) or (epoch > end[0] and seq == 0)
+    return begins and ends
+
+
+def _note_gap(ctx: Context, new: _Arrival) -> int:
+    """Keep the range that a journal-gap event tells of, although the event itself is early."""
+    record = new.record
+    if not isinstance(record, Event) or record.kind != codes.EV_JOURNAL_GAP:
+        return OUT_OF_ORDER
+    if len(record.detail) != 4 or max(record.detail) > 0xFFFFFFFF:
+        return MALFORMED
+    first, end = tuple(record.detail[:2]), tuple(record.detail[2:])
+    if not first <= end < new.place:
+        return MALFORMED
+    raw = b"".join(number.to_bytes(4, "big") for number in record.detail)
+    if ctx.state.get(GAP + new.address) != raw:
+        ctx.state.put(GAP + new.address, raw)
+        ctx.emit("metering/gap", address=new.address, range=raw)
+    return NOTED
+
+
+def _place(raw: bytes) -> tuple[int, int]:
+    return int.from_bytes(raw[:4], "big"), int.from_bytes(raw[4:8], "big")
+
+
+def _take(ctx: Context, last: LastRecord | None, new: _Arrival) -> tuple[int, Measured | None]:
+    _remember(ctx, last, new)
+    record = new.record
+    if not isinstance(record, (Reading, Feeder)):
+        return ADMITTED, Measured(new.address, new.device, record, None, 0)
+    before = ctx.load(Registers, REGISTERS + new.address)
+    fault = find_fault(ctx, new.device, before, record)
+    if fault:
+        ctx.emit("metering/implausible", address=new.address, seq=record.seq, why=fault)
+        return IMPLAUSIBLE, None
+    now = [[row[0], row[1]] for row in record.channels]
+    ctx.save(
+        REGISTERS + new.address,
+        Registers(record.time_s, now, [row[2] for row in record.channels], record.flags),
+    )
+    if before is None:
+        return ADMITTED, Measured(new.address, new.device, record, None, 0)
+    energy = [(a[0] - b[0], a[1] - b[1]) for a, b in zip(now, before.registers_wh, strict=True)]
+    untrusted = (record.flags | before.flags) & codes.CLOCK_UNTRUSTED
+    elapsed_s = record.interval_s if untrusted else record.time_s - before.time_s
+    return ADMITTED, Measured(new.address, new.device, record, energy, elapsed_s)
+
+
+def _remember(ctx: Context, last: LastRecord | None, new: _Arrival) -> None:
+    count = last.records + 1 if last else 1
+    head = identity.record_hash(new.data)
+    ctx.save(LAST + new.address, LastRecord(*new.place, head, ctx.height, count))
+    slot = b"".join(n.to_bytes(4, "big") for n in new.place) + head[: identity.PREV_BYTES]
+    window = (ctx.state.get(WINDOW + new.address) or b"") + slot
+    ctx.state.put(WINDOW + new.address, window[-ctx.params.limits.record_window * _SLOT_BYTES :])
+
+
+def known_hash(ctx: Context, address: bytes, epoch: int, seq: int) -> bytes | None:
+    """Hash start (16 bytes) of the admitted record of that place, if still in the window."""
+    window = ctx.state.get(WINDOW + address) or b""
+    place = epoch.to_bytes(4, "big") + seq.to_bytes(4, "big")
+    for at in range(0, len(window), _SLOT_BYTES):
+        if window[at : at + 8] == place:
+            return window[at + 8 : at + _SLOT_BYTES]
+    return None
+
+
+def _freeze(ctx: Context, new: _Arrival, reason: int, first: bytes) -> int:
+    device = new.device
+    device.status, device.status_height = FROZEN, ctx.height
+    ctx.save(registry.DEVICE + new.address, device)
+    ctx.save(EVIDENCE + new.address, Evidence(reason, *new.place, first, new.data, ctx.height))
+    ctx.emit("metering/frozen", address=new.address, reason=reason, seq=new.record.seq)
+    return reason

@@ -1,0 +1,207 @@
+"""Objects in the state, one dataclass each, as deterministic CBOR maps {0: first field, 1: ...}.
+
+    pack(object) -> bytes        unpack(Class, data) -> object
+
+Field order is the format: append new fields at the end with a default, never reorder.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, TypeVar
+
+from wireformat import cbor
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    T = TypeVar("T", bound=DataclassInstance)
+else:
+    T = TypeVar("T")
+
+ACTIVE, FROZEN, REVOKED = 0, 1, 2
+DEVICE_STATUS = {ACTIVE: "active", FROZEN: "frozen", REVOKED: "revoked"}
+
+OPEN, DONE, REFUSED, EXPIRED = 0, 1, 2, 3
+INTENT_STATUS = {OPEN: "open", DONE: "done", REFUSED: "refused", EXPIRED: "expired"}
+"""1 to 3 are the wire's `codes.OUTCOME_STATUS`."""
+
+RELAY_OPEN, RELAY_CLOSED, RELAY_UNKNOWN = 0, 1, 2
+
+
+def pack(item: DataclassInstance) -> bytes:
+    """The object's bytes in the state."""
+    return cbor.encode({i: getattr(item, f.name) for i, f in enumerate(fields(item))})
+
+
+def unpack(cls: type[T], data: bytes) -> T:
+    """The object behind bytes that `pack` wrote."""
+    pairs = cbor.decode(data)
+    if not isinstance(pairs, dict):
+        raise TypeError(f"{cls.__name__}: state value is no map")
+    return cls(*(pairs[i] for i in range(len(pairs))))
+
+
+@dataclass(slots=True)
+class Device:
+    """`registry/device/<addr>`: what an enrolled board is (fixed) and how it stands (status)."""
+
+    public_key: bytes
+    role: int
+    channels: list[list[int]]
+    hardware_id: bytes
+    firmware: str
+    relays: int
+    fixed_limit_w: int
+    area: int
+    section: bytes
+    installer: bytes
+    enrolled_height: int
+    status: int = ACTIVE
+    status_height: int = 0
+
+
+@dataclass(slots=True)
+class KeyCertificate:
+    """`registry/cert/<addr>`: a key's role in an area; `revoked_height` 0 means in force."""
+
+    role: int
+    area: int
+    public_key: bytes
+    serial: int
+    expires_s: int
+    signed: bytes
+    height: int
+    revoked_height: int = 0
+
+
+@dataclass(slots=True)
+class Account:
+    """`registry/account/<addr>`: a prosumer's key; devices are under `registry/owner/`."""
+
+    public_key: bytes
+    height: int
+    revoked_height: int = 0
+
+
+@dataclass(slots=True)
+class LastRecord:
+    """`metering/last/<addr>`: head of a board's chain of records."""
+
+    epoch: int
+    seq: int
+    head: bytes
+    height: int
+    records: int
+
+
+@dataclass(slots=True)
+class Registers:
+    """`metering/registers/<addr>`: last plausible measurement; registers as [import, export] Wh."""
+
+    time_s: int
+    registers_wh: list[list[int]]
+    mean_w: list[int]
+    flags: int
+
+
+@dataclass(slots=True)
+class Evidence:
+    """`metering/evidence/<addr>`: why a board is frozen, with both records.
+
+    `first` is the start of the hash of the record that the chain holds, `second` the other record.
+    """
+
+    reason: int
+    epoch: int
+    seq: int
+    first: bytes
+    second: bytes
+    height: int
+
+
+@dataclass(slots=True)
+class PriceInterval:
+    """`pricing/<area>/open`: energy in the running interval; generation as [[type, Wh], ...]."""
+
+    start_ms: int
+    load_wh: int = 0
+    generated_wh: list[list[int]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Price:
+    """`pricing/<area>/now` and `/history/<start>`: micro-units per kWh as [[type, price], ...].
+
+    `mix` is the price of the area's supply mix in the interval that set it.
+    """
+
+    since_ms: int
+    prices: list[list[int]]
+    mix: int
+    load_wh: int
+    generated_wh: list[list[int]]
+
+
+@dataclass(slots=True)
+class Preferences:
+    """`management/preferences/<addr><asset>`: what the owner wants of one asset."""
+
+    price_limit: int
+    energy: int
+    priority: int
+    run_s: int
+    deadline_s: int
+    period_s: int
+    min_on_s: int
+    min_off_s: int
+    rated_w: int
+    height: int
+
+
+@dataclass(slots=True)
+class Asset:
+    """`management/asset/<addr><asset>`: what the contract last asked of one asset, and why."""
+
+    desired: int = RELAY_UNKNOWN
+    reason: str = ""
+    since_ms: int = 0
+    renew_ms: int = 0
+    switches_ms: list[int] = field(default_factory=list)
+    actual: int = RELAY_UNKNOWN
+    period: int = 0
+    run_s: int = 0
+    shed_ms: int = 0
+
+
+@dataclass(slots=True)
+class Section:
+    """`management/section/<addr>`: an M-LMD's section; `limit_w` 0 means the fixed limit alone."""
+
+    limit_w: int = 0
+    until_s: int = 0
+    asked_w: int = 0
+    renew_ms: int = 0
+    load_w: int = 0
+    load_time_s: int = 0
+
+
+@dataclass(slots=True)
+class Intent:
+    """`control/intent/<id>`: one order to one board; fields 0 to 9 are those of its command."""
+
+    id: bytes
+    counter: int
+    target: bytes
+    asset: int
+    action: int
+    value: int
+    not_before_s: int
+    expires_s: int
+    height: int
+    index: int
+    status: int = OPEN
+    reason: int = 0
+    state: int = 0
+    at_ms: int = 0
+    closed_height: int = 0
