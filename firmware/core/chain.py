@@ -71,15 +71,15 @@ class Chain:
         data = self.journal.newest_of(kind.CODE)
         return None if data is None else self._open(kind.CODE, data)
 
-    async def append(self, kind: type, time_s: "int | None" = None, **fields: object) -> bytes:
-        """Sign, journal and return a record of class `kind` with the fields beyond the chain's.
+    async def append(self, kind: type, fields: dict, time_s: "int | None" = None) -> bytes:
+        """Sign, journal and return a record of class `kind`; `fields` are those beyond the chain's.
 
         Raises `JournalError`; the record is then kept in RAM and tried again by the next call.
         """
         async with self._lock:
             self._save_unsaved()
             await self._make_room()
-            return await self._seal(kind, time_s, fields)
+            return await self._seal(kind, fields, time_s)
 
     @property
     def broken(self) -> bool:
@@ -98,7 +98,7 @@ class Chain:
         self._store.commit(acked=position + identity.prev_hash(record))
         self.journal.set_acked(key)
 
-    async def _seal(self, kind: type, time_s: "int | None", fields: dict) -> bytes:
+    async def _seal(self, kind: type, fields: dict, time_s: "int | None" = None) -> bytes:
         now_s = self._clock.now_s() if time_s is None else time_s
         flags = fields.pop("flags", 0) | self.flags() | self.gap_flag
         record = kind(
@@ -144,7 +144,7 @@ class Chain:
         lost, self._owed_gap = self._owed_gap, None
         self._gap_key = (self.epoch, self.next_seq)
         log("journal", "unacknowledged records evicted: %s" % lost)
-        await self._seal(Event, None, {"kind": codes.EV_JOURNAL_GAP, "detail": lost})
+        await self._seal(Event, {"kind": codes.EV_JOURNAL_GAP, "detail": lost})
 
     def _owe(self, lost: "list[int] | None") -> None:
         if lost is None:
@@ -156,6 +156,6 @@ class Chain:
     async def event(self, kind: int, detail: "list[int] | None" = None) -> None:
         """Chain an event; a flash that refuses it is logged, not raised."""
         try:
-            await self.append(Event, kind=kind, detail=detail or [])
+            await self.append(Event, {"kind": kind, "detail": detail or []})
         except JournalError as error:
             log("journal", error)

@@ -95,7 +95,7 @@ class Commands:
             "at_ms": at_ms,
         }
         try:
-            await self._chain.append(Outcome, **fields)
+            await self._chain.append(Outcome, fields)
         except JournalError as error:
             # It is signed and waits in RAM; the mark stays for the case that power goes first.
             log("commands", error)

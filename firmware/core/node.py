@@ -7,6 +7,7 @@ signed and chained, an interrupted command ended, then the safe state after a ra
 import asyncio
 import gc
 import os
+import sys
 import time
 
 from core.certificates import Certificates
@@ -14,7 +15,7 @@ from core.chain import Chain
 from core.clock import Clock
 from core.commands import Commands
 from core.comms import CommsWatch
-from core.errors import BoardError, NotProvisioned
+from core.errors import NotProvisioned
 from core.events import EventQueue
 from core.gate import Gate
 from core.identity import Identity
@@ -37,6 +38,7 @@ ENROLMENT_PATH = "/enrolment.bin"
 TICK_MS = 200
 GC_THRESHOLD_BYTES = 16384
 SEED_BYTES = 32
+RESTART_DELAY_MS = 1000
 
 
 class Node:
@@ -224,7 +226,8 @@ def run(node: Node, reset: object) -> None:
     """Run `node`; a board that can't go on restarts rather than stand still."""
     try:
         asyncio.run(node.run())
-    except BoardError as error:
-        log("node", error)
-        time.sleep_ms(1000)
+    except Exception as error:  # whatever it is, a meter must not stand still
+        log("node", "restarts")
+        sys.print_exception(error)
+        time.sleep_ms(RESTART_DELAY_MS)
         reset()

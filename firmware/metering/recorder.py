@@ -48,7 +48,7 @@ class Recorder:
             fields["flags"] = codes.BOUNDARY
             self._poller.save()
         try:
-            await self._chain.append(self._kind, time_s, **fields)
+            await self._chain.append(self._kind, fields, time_s)
         except JournalError as error:
             # Registers are cumulative: the next record carries this interval's energy.
             log("recorder", error)
