@@ -21,10 +21,10 @@ PUBLIC_KEY_BYTES = 32
 SIGNATURE_BYTES = 64
 
 _ORDER = int.from_bytes(tables.ORDER, "little")
-_HASH_SLICE_BYTES = 512
+_HASH_SLICE_BYTES = 256
 _CACHE_LABEL = b"truewatt public key of"
 
-# The last key `sign` was given: SHA-256 of its secret (which tells nothing of it), public key.
+# The last seed's public key, and SHA-256 of the seed's secret (which tells nothing of it).
 _cached_tag = bytearray(32)
 _cached_public = bytearray(32)
 
@@ -67,6 +67,7 @@ def _load_seed(ws, seed):
 
 def _public_key_steps(ws):
     """ws.points[32:] = the public key of ws.secret."""
+    yield
     scalar.comb_digits(ws.digits, ws.scratch, ws.secret, 0, tables.ORDER)
     yield from group.base_multiple_steps(ws.registers, ws.digits)
     yield from group.invert_steps(ws.registers)
@@ -100,8 +101,8 @@ def public_key_steps(seed):
     ws = acquire()
     try:
         _load_seed(ws, seed)
-        yield from _public_key_steps(ws)
-        return bytes(memoryview(ws.points)[32:])
+        yield from _find_public_key_steps(ws)
+        return bytes(_cached_public)
     finally:
         release(ws)
 
@@ -117,6 +118,7 @@ def sign_steps(seed, message):
     try:
         _load_seed(ws, seed)
         yield from _find_public_key_steps(ws)
+        yield
         return (yield from _signature_steps(ws, message))
     finally:
         release(ws)
@@ -125,8 +127,8 @@ def sign_steps(seed, message):
 def sign(seed, message):
     """The 64-byte signature of bytes-like `message`. SeedLengthError for a seed not of 32 bytes.
 
-    The public key of the last seed is remembered, so only the first signature with a seed
-    computes it. `SigningKey` holds one key's for good.
+    The public key of the last seed is remembered, so only the first use of a seed computes it.
+    `SigningKey` holds one key's for good.
     """
     return _drain(sign_steps(seed, message))
 
@@ -210,7 +212,9 @@ def verify_steps(public_key, message, signature):
         unpack(ws.registers, group.TWICE_D, tables.D2, 0)
         if not (yield from group.decode_steps(ws.registers, public_key, ws.secret)):
             return False
+        yield
         group.prepare_multiples(ws.registers)
+        yield
         ws.hash.update(signature, 0, 32)
         ws.hash.update(public_key)
         yield from _absorb_steps(ws.hash, message)

@@ -16,13 +16,14 @@ MULTIPLES = 18
 TWICE_D = 34
 REGISTERS = 35
 
-_MUL, _SQR, _ADD, _SUB = 1, 2, 3, 4
+_MUL, _SQR, _ADD, _SUB, _LOOSE = 1, 2, 3, 4, 5
 
-# Slices end once this much work was done, in thousands of ARMv7 instructions (docs/crypto.md).
-SLICE = 600
-_DOUBLING_WORK = 23
-_ADDITION_WORK = 36
-_COLUMN_WORK = 90
+# A slice ends once this much work was done, in thousands of ARMv7 instructions; what the
+# operations take is measured by `truewatt bench crypto`.
+SLICE = 560
+_DOUBLING_WORK = 34
+_ADDITION_WORK = 50
+_COLUMN_WORK = 140
 
 
 def _program(*codes):
@@ -33,10 +34,10 @@ def _addition(operand, affine, negative):
     """Point += (or -=) the operand in four registers, or three if it has z = 1."""
     plus, minus = (operand + 1, operand) if negative else (operand, operand + 1)
     f, g = (_ADD, _SUB) if negative else (_SUB, _ADD)
-    codes = [_MUL, T, E, H, _SUB, A, Y, X, _MUL, A, A, minus, _ADD, B, Y, X, _MUL, B, B, plus]
+    codes = [_MUL, T, E, H, _SUB, A, Y, X, _MUL, A, A, minus, _LOOSE, B, Y, X, _MUL, B, B, plus]
     codes += [_MUL, C, T, operand + 2]
-    codes += [_ADD, D, Z, Z] if affine else [_MUL, D, Z, operand + 3]
-    codes += [_SUB, E, B, A, _ADD, H, B, A, f, F, D, C, g, G, D, C]
+    codes += [_LOOSE, D, Z, Z] if affine else [_MUL, D, Z, operand + 3]
+    codes += [_SUB, E, B, A, _LOOSE, H, B, A, f, F, D, C, g, G, D, C]
     return _program(*codes, _MUL, X, E, F, _MUL, Y, G, H, _MUL, Z, F, G)
 
 
@@ -47,7 +48,7 @@ def _as_operand(to):
 
 
 _DOUBLE = _program(
-    *(_SQR, A, X, 1, _SQR, B, Y, 1, _SQR, C, Z, 1, _ADD, C, C, C, _ADD, H, A, B),
+    *(_SQR, A, X, 1, _SQR, B, Y, 1, _SQR, C, Z, 1, _LOOSE, C, C, C, _LOOSE, H, A, B),
     *(_ADD, E, X, Y, _SQR, E, E, 1, _SUB, E, H, E, _SUB, G, A, B, _ADD, F, C, G),
     *(_MUL, X, E, F, _MUL, Y, G, H, _MUL, Z, F, G),
 )
@@ -56,15 +57,16 @@ _ADD_OPERAND = _addition(PLUS, False, False)
 _ADD_MULTIPLE = [_addition(MULTIPLES + 4 * i, False, False) for i in range(4)]
 _SUBTRACT_MULTIPLE = [_addition(MULTIPLES + 4 * i, False, True) for i in range(4)]
 
-# B = Z^(2^250 - 1), A = Z^11; then T = Z^(p - 2) or Z^((p - 5) / 8).
-_POWER_250 = _program(
+# A = Z^11, B = Z^(2^50 - 1), C = Z^(2^100 - 1); then B = Z^(2^250 - 1); then T, either
+# Z^(p - 2) or Z^((p - 5) / 8).
+_POWER_100 = _program(
     *(_SQR, A, Z, 1, _SQR, B, A, 2, _MUL, B, B, Z, _MUL, A, A, B),
     *(_SQR, C, A, 1, _MUL, B, B, C),
     *(_SQR, C, B, 5, _MUL, B, B, C, _SQR, C, B, 10, _MUL, C, C, B),
     *(_SQR, D, C, 20, _MUL, C, C, D, _SQR, C, C, 10, _MUL, B, B, C),
-    *(_SQR, C, B, 50, _MUL, C, C, B, _SQR, D, C, 100, _MUL, C, C, D),
-    *(_SQR, C, C, 50, _MUL, B, B, C),
+    *(_SQR, C, B, 50, _MUL, C, C, B),
 )
+_POWER_250 = _program(_SQR, D, C, 100, _MUL, C, C, D, _SQR, C, C, 50, _MUL, B, B, C)
 _INVERT_END = _program(_SQR, B, B, 5, _MUL, T, A, B)
 _ROOT_END = _program(_SQR, B, B, 2, _MUL, T, B, Z)
 
@@ -79,7 +81,7 @@ def set_identity(registers):
 
 def _add_comb_column(registers, digits, column):
     for block in (0, 1):
-        select(block, _COMB, registers, PLUS, digits, column)
+        select(block, registers, PLUS, _COMB, digits, column)
         run(1, registers, _ADD_COMB)
 
 
@@ -135,12 +137,19 @@ def move(registers, source, target, count=1):
     copy(registers, registers, target * size, source * size, count * size)
 
 
-def invert_steps(registers):
-    """T = 1 / Z; A to H are overwritten."""
+def _power_steps(registers, end):
+    """T = the power of Z that `end` completes; A to D are overwritten."""
+    yield
+    run(1, registers, _POWER_100)
     yield
     run(1, registers, _POWER_250)
-    run(1, registers, _INVERT_END)
+    run(1, registers, end)
     yield
+
+
+def invert_steps(registers):
+    """T = 1 / Z; A to D are overwritten."""
+    yield from _power_steps(registers, _INVERT_END)
 
 
 def write_affine(out, at, registers, x, y, inverse):
@@ -178,10 +187,7 @@ def decode_steps(registers, data, scratch):
     unpack(registers, _ROOT, tables.SQRT_M1, 0)
     set_small(registers, _ONE, 1)
     run(1, registers, _RATIO)
-    yield
-    run(1, registers, _POWER_250)
-    run(1, registers, _ROOT_END)
-    yield
+    yield from _power_steps(registers, _ROOT_END)
     run(1, registers, _CANDIDATE)
     if not _is_zero(registers, B, scratch):
         if not _is_zero(registers, C, scratch):

@@ -1,4 +1,4 @@
-"""Field elements to and from bytes, and constant-time look-up in the comb table.
+"""Limbs to and from bytes, and constant-time look-up in the comb table.
 
 A register is 20 limbs of 13 bits in 32-bit words (see `field_vm`); register i starts at word 20*i.
 """
@@ -21,23 +21,50 @@ def set_small(registers: ptr32, index: int, value: int):
 
 
 @micropython.viper
-def unpack(registers: ptr32, index: int, data: ptr8, at: int):
-    """Register `index` = 32 bytes at data[at], little-endian, bit 255 ignored."""
-    v = ptr32(int(registers) + 80 * index)
+def spread(limbs: ptr32, at: int, count: int, width: int, data: ptr8, start: int, size: int):
+    """limbs[at : at + count] = `size` little-endian bytes at data[start], `width` bits a limb."""
     window = 0
     bits = 0
-    i = 0
-    k = 0
-    while k < 32:
-        window = data[at + k] << bits | window
-        bits += 8
-        if bits >= 13:
-            v[i] = window & 8191
-            window = window >> 13
-            bits -= 13
-            i += 1
-        k += 1
-    v[19] = window & 255
+    data = ptr8(int(data) + start)
+    limbs = ptr32(int(limbs) + 4 * at)
+    while count:
+        while bits < width:
+            if size:
+                window = data[0] << bits | window
+                data = ptr8(int(data) + 1)
+                size -= 1
+            bits += 8
+        limbs[0] = window & (1 << width) - 1
+        limbs = ptr32(int(limbs) + 4)
+        window = window >> width
+        bits -= width
+        count -= 1
+
+
+@micropython.viper
+def gather(out: ptr8, at: int, limbs: ptr32, start: int, width: int):
+    """out[at : at + 32] = the low 256 bits of the limbs from `start` on, little-endian."""
+    window = 0
+    bits = 0
+    out = ptr8(int(out) + at)
+    limbs = ptr32(int(limbs) + 4 * start)
+    count = 32
+    while count:
+        if bits < 8:
+            window = limbs[0] << bits | window
+            limbs = ptr32(int(limbs) + 4)
+            bits += width
+        out[0] = window
+        out = ptr8(int(out) + 1)
+        window = window >> 8
+        bits -= 8
+        count -= 1
+
+
+def unpack(registers, index, data, at):
+    """Register `index` = 32 bytes at data[at], little-endian, bit 255 ignored."""
+    spread(registers, 20 * index, 20, 13, data, at, 32)
+    registers[80 * index + 77] = 0
 
 
 @micropython.viper
@@ -66,41 +93,24 @@ def _canonicalise(registers: ptr32, index: int):
     v[19] = v[19] & 255
 
 
-@micropython.viper
-def _write_bytes(out: ptr8, at: int, registers: ptr32, index: int):
-    v = ptr32(int(registers) + 80 * index)
-    window = 0
-    bits = 0
-    i = 0
-    while i < 20:
-        window = v[i] << bits | window
-        bits += 13
-        while bits >= 8:
-            out[at] = window
-            window = window >> 8
-            bits -= 8
-            at += 1
-        i += 1
-
-
 def pack(out, at, registers, index):
     """Canonical 32 bytes of register `index` into out[at]; the register becomes canonical."""
     _canonicalise(registers, index)
-    _write_bytes(out, at, registers, index)
+    gather(out, at, registers, 20 * index, 13)
 
 
 @micropython.viper
-def select(x: int, row: ptr32, registers: ptr32, first: int, digits: ptr8, column: int):
+def select(x: int, q: ptr32, first: int, table: ptr32, digits: ptr8, column: int):
     """Registers first .. first+2 = the entry of block `x` of the comb that its digit names.
 
     digits[26*block + column] is secret: bits 0-3 the entry, bit 4 set if it is to be negated. All 16
     entries are read each time. Negation swaps the first two coordinates and takes the third from
-    64 p limb by limb, so that its limbs may reach 16382. `x` and `row` come first to live in
-    machine registers; the first two registers of the array are scratch.
+    64 p limb by limb, so that its limbs may reach 16382. `x` and `q`, the registers, come
+    first to live in machine registers; the first two registers of the array are scratch.
     """
     digit = digits[26 * x + column]
-    row = ptr32(int(row) + 1920 * x)
-    q = ptr32(int(registers))
+    row = ptr32(int(table) + 1920 * x)
+    registers = int(q)
     i = 0
     while i < 30:
         q[i] = 0
@@ -123,10 +133,10 @@ def select(x: int, row: ptr32, registers: ptr32, first: int, digits: ptr8, colum
             q = ptr32(int(q) + 40)
             row = ptr32(int(row) + 40)
             i += 1
-        q = ptr32(int(registers))
+        q = ptr32(registers)
         entry += 1
     negative = 0 - (digit >> 4)
-    row = ptr32(int(registers) + 80 * first)
+    row = ptr32(registers + 80 * first)
     bias = 15168
     i = 0
     while i < 10:

@@ -38,10 +38,18 @@ def differs(first: ptr8, second: ptr8, count: int) -> int:
     return difference
 
 
+@micropython.viper
+def _clear_words(target: ptr32, count: int):
+    while count > 0:
+        target[0] = 0
+        target = ptr32(int(target) + 4)
+        count -= 4
+
+
 def wipe(*buffers):
-    """Overwrite whole bytearrays with zeros."""
+    """Overwrite whole bytearrays, each a multiple of 4 bytes long, with zeros."""
     for buffer in buffers:
-        clear(buffer, len(buffer), 0)
+        _clear_words(buffer, len(buffer))
 
 
 @micropython.viper

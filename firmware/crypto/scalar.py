@@ -1,6 +1,6 @@
 """Arithmetic mod L = 2^252 + c, the order of the base point, in constant time.
 
-Numbers are limbs of 12 bits, least significant first, in 16-bit halves, because 252 = 21 * 12: what
+Numbers are limbs of 12 bits, least significant first, in 32-bit words, because 252 = 21 * 12: what
 lies from limb 21 up is the multiple of 2^252, and 2^252 = -c (mod L). Column sums stay below
 22 * 2^24 + 2^25 < 2^30, so 32-bit viper holds them signed; memory holds only digits 0..4095.
 """
@@ -8,70 +8,34 @@ lies from limb 21 up is the multiple of 2^252, and 2^252 = -c (mod L). Column su
 # ruff: noqa: F821  (viper's pointer types)
 import micropython
 
+from crypto.limbs import gather, spread
 from crypto.tables import ORDER
 
 SCALAR_BYTES = 32
-LIMB_BUFFER_BYTES = 2 * 44
-
-
-@micropython.viper
-def load(limbs: ptr16, count: int, data: ptr8, start: int, size: int):
-    """The first `count` limbs = `size` little-endian bytes at data[start]."""
-    window = 0
-    bits = 0
-    k = 0
-    i = 0
-    while i < count:
-        while bits < 12:
-            if k < size:
-                window = data[start + k] << bits | window
-                k += 1
-            bits += 8
-        limbs[i] = window & 4095
-        window = window >> 12
-        bits -= 12
-        i += 1
-
-
-@micropython.viper
-def store(out: ptr8, at: int, limbs: ptr16):
-    """32 little-endian bytes of 22 limbs."""
-    window = 0
-    bits = 0
-    i = 0
-    k = 0
-    while k < 32:
-        if bits < 8:
-            window = limbs[i] << bits | window
-            bits += 12
-            i += 1
-        out[at + k] = window
-        window = window >> 8
-        bits -= 8
-        k += 1
+LIMB_BUFFER_BYTES = 4 * 44
 
 
 @micropython.viper
 def _convolve(
     x: int,
-    p: ptr16,
-    out: ptr16,
+    p: ptr32,
+    out: ptr32,
     count: int,
-    a: ptr16,
+    a: ptr32,
     a_count: int,
-    b: ptr16,
+    b: ptr32,
     b_count: int,
-    addend: ptr16,
+    addend: ptr32,
     addend_count: int,
     sign: int,
-    order: ptr16,
+    order: ptr32,
     shift: int,
 ):
     """out (`count` limbs) = addend + (L << 12*shift) + sign * a * b, which must not be negative.
 
     `p` = a on entry, `a` is read from limb `x` on; they come first to live in machine registers.
     """
-    a = ptr16(int(a) + 2 * x)
+    a = ptr32(int(a) + 4 * x)
     total = 0
     i = 0
     while i < count:
@@ -83,14 +47,14 @@ def _convolve(
         end = i + 1
         if end > a_count:
             end = a_count
-        end = int(a) + 2 * end
-        p = ptr16(int(a) + 2 * j)
-        q = ptr16(int(b) + 2 * (i - j))
+        end = int(a) + 4 * end
+        p = ptr32(int(a) + 4 * j)
+        q = ptr32(int(b) + 4 * (i - j))
         x = 0
         while int(p) != end:
             x = p[0] * q[0] + x
-            p = ptr16(int(p) + 2)
-            q = ptr16(int(q) - 2)
+            p = ptr32(int(p) + 4)
+            q = ptr32(int(q) - 4)
         total = sign * x + total
         if i < addend_count:
             total += addend[i]
@@ -104,7 +68,7 @@ def _convolve(
 
 
 @micropython.viper
-def _subtract_order_once(x: ptr16, order: ptr16):
+def _subtract_order_once(x: ptr32, order: ptr32):
     """x (22 limbs) -= L if x >= L, by mask."""
     total = 0
     i = 0
@@ -121,8 +85,8 @@ def _subtract_order_once(x: ptr16, order: ptr16):
         i += 1
 
 
-_ORDER = bytearray(44)
-load(_ORDER, 22, ORDER, 0, 32)
+_ORDER = bytearray(4 * 22)
+spread(_ORDER, 0, 22, 12, ORDER, 0, 32)
 
 
 def _fold(out, count, x, high, shift):
@@ -143,19 +107,19 @@ def _reduce_limbs(x, spare):
 
 def reduce(out, at, wide, limbs):
     """out[at:at+32] = the 64 bytes of `wide` mod L. `limbs`: two buffers of 44 limbs."""
-    load(limbs[0], 43, wide, 0, 64)
+    spread(limbs[0], 0, 43, 12, wide, 0, 64)
     _reduce_limbs(limbs[0], limbs[1])
-    store(out, at, limbs[1])
+    gather(out, at, limbs[1], 0, 12)
 
 
 def multiply_add(out, at, a, b, c, limbs):
     """out[at:at+32] = a * b + c mod L for 32-byte a, b, c. `limbs`: four buffers of 44 limbs."""
     for i, factor in enumerate((a, b, c)):
-        load(limbs[i], 22, factor, 0, 32)
+        spread(limbs[i], 0, 22, 12, factor, 0, 32)
     x, y, z, product = limbs
     _convolve(0, x, product, 44, x, 22, y, 22, z, 22, 1, _ORDER, 44)
     _reduce_limbs(limbs[3], limbs[0])
-    store(out, at, limbs[0])
+    gather(out, at, limbs[0], 0, 12)
 
 
 @micropython.viper

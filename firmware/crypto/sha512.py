@@ -297,9 +297,7 @@ class Sha512:
         if used >= BLOCK_BYTES - 16:
             self._compress(block, 0)
             clear(block, BLOCK_BYTES, 0)
-        bits = self._length * 8
-        for i in range(8):
-            block[BLOCK_BYTES - 1 - i] = bits >> 8 * i & 0xFF
+        block[BLOCK_BYTES - 8 :] = (self._length * 8).to_bytes(8, "big")
         self._compress(block, 0)
         _store_big_endian(out, at, self._state)
         self.reset()

@@ -20,7 +20,7 @@ class Workspace:
         self.digits = bytearray(52)
         self.naf = bytearray(256)
         self.limbs = [bytearray(LIMB_BUFFER_BYTES) for _ in range(4)]
-        self.scratch = bytearray(33)
+        self.scratch = bytearray(36)
         self.points = bytearray(64)  # R, then the public key, encoded
 
     def wipe(self):

@@ -16,10 +16,10 @@ FOLD = 608  # 2^260 mod p
 # non-negative limb by limb: every limb BIAS but the lowest, which is BIAS + BIAS_START.
 BIAS = 2 * LIMB_MASK
 BIAS_START = 2 - 2 * FOLD
-HALF = LIMBS // 2  # limbs that a square takes by the triangle, the others by rows
+HALF = LIMBS // 2
 UNROLLED = 5  # limbs a pass of the carry loops
 
-OP_END, OP_MUL, OP_SQR, OP_ADD, OP_SUB = range(5)
+OP_END, OP_MUL, OP_SQR, OP_ADD, OP_SUB, OP_LOOSE_ADD = range(6)
 
 TEMPLATE = f'''"""Field arithmetic mod 2^255 - 19 in viper. GENERATED: do not edit.
 
@@ -27,7 +27,8 @@ Regenerate with `python -m truewatt.cryptogen`; the design and its bounds are in
 
 Registers are rows of {LIMBS} words of {LIMB_BITS} bits in one array; the first two are scratch.
 A program is bytes: (operation, destination, first, second) four at a time, ended by {OP_END}.
-{OP_MUL}: product; {OP_SQR}: first squared, `second` times over; {OP_ADD}: sum; {OP_SUB}: difference.
+{OP_MUL}: product; {OP_SQR}: first squared, `second` times over; {OP_ADD}: sum; {OP_SUB}: difference;
+{OP_LOOSE_ADD}: sum left uncarried.
 No branch and no address depends on a limb: the program alone decides both.
 """
 
@@ -56,25 +57,32 @@ def run(x: int, c: ptr32, program: ptr8):  # noqa: C901
             if op <= {OP_SQR}:
                 if op == {OP_MUL}:
                     n = 1
-                else:
-                    b = a
                 while n > 0:
                     n -= 1
                     c = ptr32(base)
-                    # LOAD
-                    if op == {OP_MUL}:
-                        # CLEAR
-                    else:
-                        # TRIANGLE
-                        a = ptr32(int(a) + {4 * HALF})
-                        c = ptr32(base + {4 * HALF})
-                    # Row by row: columns += the second operand * one limb of the first.
                     last = base + {4 * LIMBS}
-                    while int(c) != last:
-                        x = a[0]
-                        # ROW
-                        a = ptr32(int(a) + 4)
-                        c = ptr32(int(c) + 4)
+                    if op == {OP_MUL}:
+                        # LOAD
+                        # CLEAR
+                        # Row by row: columns += the second operand * one limb of the first.
+                        while int(c) != last:
+                            # ROWS
+                            a = ptr32(int(a) + 8)
+                            c = ptr32(int(c) + 8)
+                    else:
+                        # The squares of both halves, then twice their product, row by row.
+                        b = a
+                        while int(c) != last + {4 * LIMBS}:
+                            # LOAD_HALF
+                            # TRIANGLE
+                            b = ptr32(int(b) + {4 * HALF})
+                            c = ptr32(int(c) + {4 * LIMBS})
+                        c = ptr32(base + {4 * HALF})
+                        c[{HALF - 1}] = 0
+                        while int(c) != last:
+                            # CROSS_ROWS
+                            a = ptr32(int(a) + 8)
+                            c = ptr32(int(c) + 8)
                     # Carry the high columns; the highest keeps what is above it.
                     c[{LIMBS - 1}] = 0
                     last = base + {8 * LIMBS}
@@ -99,7 +107,6 @@ def run(x: int, c: ptr32, program: ptr8):  # noqa: C901
                     c[1] = x & {LIMB_MASK}
                     c[2] = (x >> {LIMB_BITS}) + c[2]
                     a = c
-                    b = c
             else:
                 c = ptr32(to)
                 last = to + {4 * LIMBS}
@@ -109,8 +116,10 @@ def run(x: int, c: ptr32, program: ptr8):  # noqa: C901
                 while int(c) != last:
                     if op == {OP_ADD}:
                         # ADD
-                    else:
+                    elif op == {OP_SUB}:
                         # SUBTRACT
+                    else:
+                        # LOOSE_ADD
                     a = ptr32(int(a) + {4 * UNROLLED})
                     b = ptr32(int(b) + {4 * UNROLLED})
                     c = ptr32(int(c) + {4 * UNROLLED})
@@ -130,7 +139,7 @@ def _accumulate(column: int, product: str, seen: set[int]) -> str:
 
 
 def _triangle() -> list[str]:
-    """Square of the low half; then double it, as the rows of the high half need it."""
+    """Square of the half in b; 19 columns."""
     seen: set[int] = set()
     lines = []
     for i in range(HALF):
@@ -138,14 +147,26 @@ def _triangle() -> list[str]:
         if i + 1 < HALF:
             lines.append("x = x + x")
         lines += [_accumulate(i + j, f"b{j} * x", seen) for j in range(i + 1, HALF)]
-    lines += [f"c[{k}] = 0" for k in range(2 * HALF - 1, LIMBS + HALF - 1)]
-    return lines + [f"b{i} = b{i} + b{i}" for i in range(HALF)]
+    return lines
 
 
-def _row() -> list[str]:
-    """The highest column of a row is new; the others have a value."""
-    lines = [f"c[{j}] = b{j} * x + c[{j}]" for j in range(LIMBS - 1)]
-    return [*lines, f"c[{LIMBS - 1}] = b{LIMBS - 1} * x"]
+def _rows() -> list[str]:
+    """Two rows; the highest column of a row is new, the others have a value."""
+    lines = []
+    for i in range(2):
+        lines.append(f"x = a[{i}]")
+        lines += [f"c[{i + j}] = b{j} * x + c[{i + j}]" for j in range(LIMBS - 1)]
+        lines.append(f"c[{i + LIMBS - 1}] = b{LIMBS - 1} * x")
+    return lines
+
+
+def _cross_rows() -> list[str]:
+    """Two rows of twice the low half (at a) times the high half (in b)."""
+    lines = []
+    for i in range(2):
+        lines += [f"x = a[{i}]", "x = x + x"]
+        lines += [f"c[{i + j}] = b{j} * x + c[{i + j}]" for j in range(HALF)]
+    return lines
 
 
 def _carry_high() -> list[str]:
@@ -177,12 +198,15 @@ def source() -> str:
     """The text of the generated module."""
     parts = {
         "LOAD": [f"b{j} = b[{j}]" for j in range(LIMBS)],
+        "LOAD_HALF": [f"b{j} = b[{j}]" for j in range(HALF)],
+        "CROSS_ROWS": _cross_rows(),
         "CLEAR": [f"c[{k}] = 0" for k in range(LIMBS - 1)],
         "TRIANGLE": _triangle(),
-        "ROW": _row(),
+        "ROWS": _rows(),
         "CARRY_HIGH": _carry_high(),
         "CARRY_LOW": _carry_low(),
         "ADD": _linear("x = b[{}] + x"),
+        "LOOSE_ADD": [f"c[{k}] = a[{k}] + b[{k}]" for k in range(UNROLLED)],
         "SUBTRACT": _linear(f"x = x - b[{{}}] + {BIAS}"),
     }
     out = []
