@@ -2,7 +2,8 @@
 
 Pure: no clock, no I/O, no float. Both engines and the light client share it. See
 ``docs/ledger-format.md`` and the modules: ``header``, ``commit``, ``validators``, ``params``,
-``results``, ``block``, ``bft_time``, ``build``, ``jsonrpc``, ``proto``, ``times``, ``errors``.
+``results``, ``block``, ``bft_time``, ``build``, ``succession``, ``jsonrpc``, ``proto``, ``times``,
+``errors``.
 """
 
 from ledger.blocks.bft_time import median_time_ns, vote_time_ns
@@ -15,11 +16,12 @@ from ledger.blocks.commit import (
     Commit,
     CommitSig,
 )
-from ledger.blocks.errors import BlockError
+from ledger.blocks.errors import BlockError, InvalidField
 from ledger.blocks.header import Header
 from ledger.blocks.ids import ZERO_BLOCK_ID, BlockID, PartSetHeader, address
 from ledger.blocks.params import ConsensusParams
 from ledger.blocks.results import ExecTxResult, last_results_hash
+from ledger.blocks.succession import Tip, check_next
 from ledger.blocks.validators import Validator, ValidatorSet
 
 __all__ = [
@@ -35,10 +37,13 @@ __all__ = [
     "ConsensusParams",
     "ExecTxResult",
     "Header",
+    "InvalidField",
     "PartSetHeader",
+    "Tip",
     "Validator",
     "ValidatorSet",
     "address",
+    "check_next",
     "data_hash",
     "last_results_hash",
     "make_block",

@@ -3,8 +3,8 @@
     verify_commit(chain_id, validators, block_id, height, commit)      # > 2/3 of this set
     verify_trusted_power(chain_id, trusted, commit, trust_level)       # > that much of a known set
 
-CometBFT validators follow ZIP-215; here a vote that libsodium refuses counts as absent, and does not
-spoil the others. More than two thirds must still be signed in a way that both accept.
+CometBFT validators follow ZIP-215; here a vote that libsodium refuses counts as absent, and
+does not spoil the others. More than two thirds must still be signed in a way that both accept.
 Source: CometBFT v0.38 ``types/validation.go``, ``spec/light-client/verification``.
 """
 

@@ -9,7 +9,6 @@ import pytest
 
 from ledger.blocks import (
     Block,
-    ExecTxResult,
     ValidatorSet,
     address,
     jsonrpc,
@@ -20,11 +19,13 @@ from ledger.blocks import (
 )
 from ledger.blocks.block import part_set
 from ledger.blocks.json_fields import read_base64
-from ledger.tests.golden import RECORDINGS, recorded_chain, recording
-
-
-def blocks(name: str) -> list[Block]:
-    return [jsonrpc.block_from_json(b["block"]) for b in recording(name)["blocks"]]
+from ledger.tests.golden import (
+    RECORDINGS,
+    recorded_blocks,
+    recorded_chain,
+    recorded_results,
+    recording,
+)
 
 
 @pytest.fixture(params=RECORDINGS)
@@ -41,20 +42,20 @@ def test_recordings_are_of_the_version_we_claim_and_varied(name: str) -> None:
 
 
 def test_json_and_protobuf_round_trip(name: str) -> None:
-    for document, block in zip(recording(name)["blocks"], blocks(name), strict=True):
+    for document, block in zip(recording(name)["blocks"], recorded_blocks(name), strict=True):
         assert json.dumps(jsonrpc.block_to_json(block)) == json.dumps(document["block"])
         assert Block.decode(block.encode()) == block
 
 
 def test_block_ids_are_recomputed(name: str) -> None:
-    for document, block in zip(recording(name)["blocks"], blocks(name), strict=True):
+    for document, block in zip(recording(name)["blocks"], recorded_blocks(name), strict=True):
         block.check()
         assert jsonrpc.block_id_to_json(block.block_id()) == document["block_id"]
         assert part_set(block.encode())[0] == block.block_id().parts
 
 
 def test_our_builder_makes_the_same_blocks(name: str) -> None:
-    genuine, light = blocks(name), recorded_chain(name)
+    genuine, light = recorded_blocks(name), recorded_chain(name)
     params = jsonrpc.consensus_params_from_json(
         recording(name)["consensus_params"][0]["consensus_params"]
     )
@@ -72,34 +73,22 @@ def test_our_builder_makes_the_same_blocks(name: str) -> None:
             consensus_params=params,
             app_version=header.app_version,
             app_hash=header.app_hash,
-            last_results_hash=last_results_hash(results(name, i - 1)),
+            last_results_hash=last_results_hash(recorded_results(name, i - 1)),
             proposer_address=header.proposer_address,
         )
         assert built == genuine[i]
 
 
-def results(name: str, index: int) -> list[ExecTxResult]:
-    return [
-        ExecTxResult(
-            r["code"],
-            b"" if r["data"] is None else read_base64(r["data"], "data"),
-            int(r["gas_wanted"]),
-            int(r["gas_used"]),
-        )
-        for r in recording(name)["blocks"][index]["results"] or []
-    ]
-
-
 def test_genesis_and_validators(name: str) -> None:
     (document,) = recording(name)["genesis"]
     genesis: Any = document["genesis"]
-    first = blocks(name)[0].header
+    first = recorded_blocks(name)[0].header
     assert jsonrpc.header_to_json(first)["time"] == genesis["genesis_time"]
     assert first.chain_id == genesis["chain_id"]
     for validator in genesis["validators"]:
         key = read_base64(validator["pub_key"]["value"], "value")
         assert address(key).hex().upper() == validator["address"]
-    for document, block in zip(recording(name)["blocks"], blocks(name), strict=True):
+    for document, block in zip(recording(name)["blocks"], recorded_blocks(name), strict=True):
         listed = jsonrpc.validators_from_json(document["validators"]["validators"])
         assert ValidatorSet(listed).hash() == block.header.validators_hash
         assert jsonrpc.validators_to_json(listed) == document["validators"]["validators"]
@@ -108,11 +97,11 @@ def test_genesis_and_validators(name: str) -> None:
 def test_consensus_hash(name: str) -> None:
     (document,) = recording(name)["consensus_params"]
     params = jsonrpc.consensus_params_from_json(document["consensus_params"])
-    assert {block.header.consensus_hash for block in blocks(name)} == {params.hash()}
+    assert {block.header.consensus_hash for block in recorded_blocks(name)} == {params.hash()}
 
 
 def test_proofs_of_transactions_lead_to_the_header(name: str) -> None:
-    chain = blocks(name)
+    chain = recorded_blocks(name)
     assert recording(name)["proved_txs"]
     for document in recording(name)["proved_txs"]:
         header = chain[int(document["height"]) - 1].header

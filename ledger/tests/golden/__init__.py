@@ -11,7 +11,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ledger.blocks import ValidatorSet, jsonrpc
+from ledger.blocks import Block, ExecTxResult, ValidatorSet, jsonrpc
+from ledger.blocks.json_fields import read_base64
 from ledger.light import LightBlock
 
 RECORDINGS = ("one_validator", "four_validators")
@@ -46,4 +47,22 @@ def recorded_chain(name: str) -> list[LightBlock]:
     return [
         light_block(b["block"]["header"], b["commit"], b["validators"]["validators"])
         for b in recording(name)["blocks"]
+    ]
+
+
+def recorded_blocks(name: str) -> list[Block]:
+    """Whole blocks of a recording, from height 1."""
+    return [jsonrpc.block_from_json(b["block"]) for b in recording(name)["blocks"]]
+
+
+def recorded_results(name: str, index: int) -> list[ExecTxResult]:
+    """Results of the transactions of recorded block ``index``."""
+    return [
+        ExecTxResult(
+            result["code"],
+            b"" if result["data"] is None else read_base64(result["data"], "data"),
+            int(result["gas_wanted"]),
+            int(result["gas_used"]),
+        )
+        for result in recording(name)["blocks"][index]["results"] or []
     ]
