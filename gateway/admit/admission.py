@@ -4,7 +4,7 @@ admission.admit(board, chain, code, data, now_ms) -> Admitted | Duplicate
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
@@ -43,12 +43,16 @@ class ChainState:
 
 @dataclass(frozen=True)
 class Admitted:
-    """A record that passed, with the head it makes and the gap it reports, if any."""
+    """A record that passed, with the head it makes and the gap it reports, if any.
+
+    `fault`: why it counts for nothing although it belongs to the chain.
+    """
 
     stored: StoredRecord
     record: Chained
     head: Head
     permit: Permit | None
+    fault: errors.Implausible | None = None
 
 
 @dataclass(frozen=True)
@@ -89,10 +93,20 @@ class Admission:
         record, opened = self.open(board, code, data)
         if chain.head and (record.epoch, record.seq) <= (chain.head.epoch, chain.head.seq):
             return _known(board, chain, record, opened, data)
-        self._check_clock(record, chain.head, now_ms)
         check_signature(board, opened)
         check_link(record, chain.head, chain.permits)
-        return _admitted(board, chain.head, record, code, data, now_ms)
+        digest = record_hash(data)
+        stored = StoredRecord(board.address, record.epoch, record.seq, code, data, digest, now_ms)
+        permit = permit_of(record, board.address, data)
+        try:
+            self._check_clock(record, chain.head, now_ms)
+            head = _next_head(board, chain.head, record, digest)
+        except errors.Implausible as fault:
+            # What can't be believed becomes no measure for what follows.
+            before = chain.head or Head(0, 0, digest, 0)
+            head = replace(before, epoch=record.epoch, seq=record.seq, hash=digest)
+            return Admitted(stored, record, head, permit, fault)
+        return Admitted(stored, record, head, permit)
 
     def gap(self, board: Board, code: int, data: bytes) -> Permit | None:
         """The gap that `data` reports, its signature verified; None for any other record."""
@@ -158,18 +172,13 @@ def _known(
     raise errors.Replayed("before the last known record", where)
 
 
-def _admitted(
-    board: Board, head: Head | None, record: Chained, code: int, data: bytes, now_ms: int
-) -> Admitted:
+def _next_head(board: Board, head: Head | None, record: Chained, digest: bytes) -> Head:
     measured = head.measured if head else None
     if isinstance(record, Reading | Feeder):
         before = Measured.decode(measured) if measured else None
         check_measured(record, before, board.channels, board.max_power_w)
         measured = Measured.of(record).encode()
-    digest = record_hash(data)
-    stored = StoredRecord(board.address, record.epoch, record.seq, code, data, digest, now_ms)
     # An untrusted time moves no bound: the latest trusted one stays.
     trusted = not record.flags & codes.CLOCK_UNTRUSTED
     time_s = record.time_s if trusted else head.time_s if head else 0
-    new_head = Head(record.epoch, record.seq, digest, time_s, measured)
-    return Admitted(stored, record, new_head, permit_of(record, board.address, data))
+    return Head(record.epoch, record.seq, digest, time_s, measured)

@@ -9,6 +9,17 @@ class AdmissionRefused(GatewayError):
     code = "refused"
 
 
+class Implausible(AdmissionRefused):
+    """Base of the reasons that keep a record out of the accounts, but not out of its chain.
+
+    The board did sign it, once, and in its place: to hold it back would hold back all that comes
+    after it. So it is kept and acked, the ledger (which finds the same fault) does not count it,
+    and the next record is held against the one before it.
+    """
+
+    code = "implausible"
+
+
 class TooBig(AdmissionRefused):
     """More bytes than a signed record may have."""
 
@@ -93,42 +104,42 @@ class BadSignature(AdmissionRefused):
     advice = "tampered bytes, another chain id, or a forgery"
 
 
-class ClockAhead(AdmissionRefused):
+class ClockAhead(Implausible):
     """A trusted time in the future."""
 
     code = "clock_ahead"
     advice = "check this gateway's time first, then the board's"
 
 
-class ClockBehind(AdmissionRefused):
+class ClockBehind(Implausible):
     """A trusted time further back than any journal reaches."""
 
     code = "clock_behind"
     advice = "check this gateway's time first, then the board's"
 
 
-class ClockBackwards(AdmissionRefused):
+class ClockBackwards(Implausible):
     """A trusted time before that of the trusted record before it."""
 
     code = "clock_backwards"
     advice = "the board's clock stepped back: it should refuse such a beacon"
 
 
-class WrongChannels(AdmissionRefused):
+class WrongChannels(Implausible):
     """Another number of channels than enrolled."""
 
     code = "wrong_channels"
     advice = "enrol the board anew after a change of its channels"
 
 
-class ImplausibleRegister(AdmissionRefused):
+class ImplausibleRegister(Implausible):
     """An energy register that ran backwards, or further than its line can carry."""
 
     code = "implausible_register"
     advice = "check the metering module and the device's max_power_w"
 
 
-class ImplausiblePower(AdmissionRefused):
+class ImplausiblePower(Implausible):
     """A mean or highest power above what its line can carry."""
 
     code = "implausible_power"

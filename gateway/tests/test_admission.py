@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.admit import Admission, AdmissionRefused, Admitted, ChainState, Duplicate, Rules
-from gateway.admit.errors import Gap
+from gateway.admit.errors import Implausible
 from gateway.store.rows import Head, Permit
 from gateway.tests.signing import CHAIN, T0, SigningBoard, seal
 from wireformat import codes
@@ -41,6 +41,17 @@ class Chain:
         assert self.head == before
         assert caught.value.what
         return caught.value.code
+
+    def fault(self, code: int, data: bytes, now_ms: int = NOW_MS) -> str:
+        """Why a record of the chain doesn't count; it moves no measure for the next one."""
+        before = self.head
+        result = self.admit(code, data, now_ms)
+        assert isinstance(result, Admitted)
+        assert result.fault is not None
+        assert self.head.hash == record_hash(data)
+        if before is not None:
+            assert (self.head.time_s, self.head.measured) == (before.time_s, before.measured)
+        return result.fault.code
 
 
 @pytest.fixture
@@ -186,18 +197,18 @@ def test_broken_chain(meter, chain):
 
 
 def test_clock_ahead_by_years_and_just_inside_the_bound(meter, chain):
-    assert chain.reason(*meter.add(), now_ms=(T0 - 2 * 366 * 86400) * 1000) == "clock_ahead"
-    meter = SigningBoard()
-    assert isinstance(chain.admit(*meter.add(), now_ms=(T0 - 120) * 1000), Admitted)
+    assert chain.fault(*meter.add(), now_ms=(T0 - 2 * 366 * 86400) * 1000) == "clock_ahead"
+    result = chain.admit(*meter.add(), now_ms=(meter.time_s - 60 - 120) * 1000)
+    assert result.fault is None
 
 
 def test_clock_behind(meter, chain):
-    assert chain.reason(*meter.add(), now_ms=(T0 + 61 * 86400) * 1000) == "clock_behind"
+    assert chain.fault(*meter.add(), now_ms=(T0 + 61 * 86400) * 1000) == "clock_behind"
 
 
 def test_clock_backwards(meter, chain):
     chain.admit(*meter.add())
-    assert chain.reason(*meter.add(meter.reading(time_s=T0 - 1))) == "clock_backwards"
+    assert chain.fault(*meter.add(meter.reading(time_s=T0 - 1))) == "clock_backwards"
 
 
 def test_an_untrusted_clock_may_say_anything_and_moves_no_bound(meter, chain):
@@ -211,25 +222,33 @@ def test_an_untrusted_clock_may_say_anything_and_moves_no_bound(meter, chain):
 
 
 def test_wrong_channels(meter):
-    assert Chain(meter, channels=3).reason(*meter.add()) == "wrong_channels"
+    assert Chain(meter, channels=3).fault(*meter.add()) == "wrong_channels"
 
 
 def test_a_register_that_runs_back(meter, chain):
     chain.admit(*meter.add())
-    assert chain.reason(*meter.add(meter.reading(add_wh=-1))) == "implausible_register"
+    assert chain.fault(*meter.add(meter.reading(add_wh=-1))) == "implausible_register"
+
+
+def test_after_an_implausible_record_the_chain_goes_on(meter, chain):
+    chain.admit(*meter.add())
+    assert chain.fault(*meter.add(meter.reading(add_wh=5000))) == "implausible_register"
+    meter.import_wh = 1003
+    result = chain.admit(*meter.add())
+    assert result.fault is None
 
 
 def test_a_register_that_runs_back_over_events_and_reboots(meter, chain):
     chain.admit(*meter.add())
     meter.boot()
     chain.admit(*meter.add(meter.event()))
-    assert chain.reason(*meter.add(meter.reading(add_wh=-1))) == "implausible_register"
+    assert chain.fault(*meter.add(meter.reading(add_wh=-1))) == "implausible_register"
 
 
 def test_a_register_that_runs_faster_than_the_line_carries(meter, chain):
     chain.admit(*meter.add())
     # 30 kW for 60 s and one interval of 60 s: 1000 Wh, and 1 Wh of resolution.
-    assert chain.reason(*meter.add(meter.reading(add_wh=1002))) == "implausible_register"
+    assert chain.fault(*meter.add(meter.reading(add_wh=1002))) == "implausible_register"
     meter = SigningBoard()
     chain = Chain(meter)
     chain.admit(*meter.add())
@@ -238,7 +257,7 @@ def test_a_register_that_runs_faster_than_the_line_carries(meter, chain):
 
 @pytest.mark.parametrize("row", [[1003, 0, 30_001, 400, 0], [1003, 0, 180, 30_001, 0]])
 def test_implausible_power(meter, chain, row):
-    assert chain.reason(*meter.add(meter.reading(channels=[row, row]))) == "implausible_power"
+    assert chain.fault(*meter.add(meter.reading(channels=[row, row]))) == "implausible_power"
 
 
 # ---- signed gaps -----------------------------------------------------------------------------
@@ -343,6 +362,7 @@ def test_no_changed_byte_passes(at, change):
 
 
 def test_refusals_say_what_to_do():
-    kinds = [k for k in AdmissionRefused.__subclasses__() if k.__module__ == Gap.__module__]
+    kinds = [*AdmissionRefused.__subclasses__(), *Implausible.__subclasses__()]
+    kinds.remove(Implausible)
     assert all(kind.advice and kind.__doc__ for kind in kinds)
     assert len({kind.code for kind in kinds}) == len(kinds) == 18

@@ -1,0 +1,204 @@
+"""One RS-485 line: requests and replies over pymodbus, with every failure named.
+
+Timeouts and gaps are wall time: a frame takes as long as it takes, whatever the run's speed.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+from pymodbus.client import AsyncModbusSerialClient
+from pymodbus.exceptions import ConnectionException, ModbusException
+from pymodbus.framer import FramerType
+from pymodbus.pdu import ModbusPDU
+
+from gateway.collect.errors import (
+    BusLost,
+    CollectError,
+    GarbledReply,
+    ModbusRefused,
+    NoReply,
+    WrongReply,
+)
+from gateway.collect.turns import Turns
+from gateway.config import BusConfig
+
+READ_HOLDING, READ_WRITE, WRITE_MULTIPLE = 3, 23, 16
+TRIES = 2
+"""Requests before a failure counts: noise on a line hits single frames."""
+
+MIN_FRAME_BYTES = 4
+
+Ask = Callable[[AsyncModbusSerialClient], Awaitable[ModbusPDU]]
+
+# pymodbus logs each lost frame as an error; here they are named, counted and told once.
+logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL)
+
+
+class Bus:
+    """A serial line that several tasks share.
+
+    `second_voice`: after the last reply came more bytes, as from a second board.
+    """
+
+    def __init__(self, config: BusConfig) -> None:
+        self.name = config.name
+        self._config = config
+        self._turns = Turns()
+        self._client: AsyncModbusSerialClient | None = None
+        self._received = 0
+        self._answered = False
+        self._silent_until = 0.0
+        self.second_voice = False
+        self.requests = 0
+        self.failures = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the port is there, as far as its last use showed."""
+        return self._client is not None and self._client.connected
+
+    @property
+    def timeout_s(self) -> float:
+        """How long a reply may take, wall seconds."""
+        return self._config.timeout_ms / 1000
+
+    async def open(self) -> None:
+        """Open the port; raises `BusLost`."""
+        self.close()
+        config = self._config
+        client = AsyncModbusSerialClient(
+            config.port,
+            framer=FramerType.RTU,
+            baudrate=config.baud,
+            parity=config.parity,
+            timeout=self.timeout_s,
+            retries=0,
+            reconnect_delay=0,
+            trace_packet=self._trace,
+        )
+        try:
+            connected = await client.connect()
+        except Exception as error:
+            # pyserial lets termios errors through, which share no base with OSError.
+            raise BusLost(str(error), f"{config.name} {config.port}") from error
+        if not connected:
+            client.close()
+            raise BusLost("the port can't be opened", f"{config.name} {config.port}")
+        self._client = client
+
+    def close(self) -> None:
+        """Close the port."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    async def read(
+        self, address: int, register: int, count: int, urgent: bool = False
+    ) -> list[int]:
+        """FC03: `count` holding registers."""
+
+        def ask(client: AsyncModbusSerialClient) -> Awaitable[ModbusPDU]:
+            return client.read_holding_registers(register, count=count, device_id=address)
+
+        reply = await self._exchange(address, ask, READ_HOLDING, count, urgent)
+        return list(reply.registers)
+
+    async def write(
+        self, address: int, register: int, words: Sequence[int], urgent: bool = False
+    ) -> None:
+        """FC16: write `words` from `register` on."""
+
+        def ask(client: AsyncModbusSerialClient) -> Awaitable[ModbusPDU]:
+            return client.write_registers(register, list(words), device_id=address)
+
+        await self._exchange(address, ask, WRITE_MULTIPLE, 0, urgent)
+
+    async def write_read(
+        self, address: int, register: int, words: Sequence[int], read_from: int, count: int
+    ) -> list[int]:
+        """FC23: write `words`, then read `count` registers, in one transaction."""
+
+        def ask(client: AsyncModbusSerialClient) -> Awaitable[ModbusPDU]:
+            return client.readwrite_registers(
+                read_address=read_from,
+                read_count=count,
+                write_address=register,
+                values=list(words),
+                device_id=address,
+            )
+
+        reply = await self._exchange(address, ask, READ_WRITE, count, False)
+        return list(reply.registers)
+
+    async def _exchange(
+        self, address: int, ask: Ask, function: int, count: int, urgent: bool
+    ) -> ModbusPDU:
+        for left in reversed(range(TRIES)):
+            async with self._turns.take(urgent):
+                try:
+                    return await self._once(address, ask, function, count)
+                except (NoReply, GarbledReply, WrongReply):
+                    self.failures += 1
+                    if not left:
+                        raise
+        raise AssertionError("unreachable")
+
+    async def _once(self, address: int, ask: Ask, function: int, count: int) -> ModbusPDU:
+        where = f"{self.name} address {address}"
+        await self._gap()
+        client = self._client
+        if client is None or not client.connected:
+            raise BusLost("the port is gone", f"{self.name} {self._config.port}")
+        self._received, self._answered = 0, False
+        self.second_voice = False
+        self.requests += 1
+        try:
+            reply = await ask(client)
+        except ConnectionException as error:
+            raise BusLost(str(error), where) from error
+        except ModbusException as error:
+            raise self._unanswered(client, where) from error
+        finally:
+            self._silent_until = time.monotonic() + self._config.gap_ms / 1000
+        self._answered = True
+        self.second_voice = self._received >= _size_bytes(function, count) + MIN_FRAME_BYTES
+        return self._checked(reply, where, function, count)
+
+    def _unanswered(self, client: AsyncModbusSerialClient, where: str) -> CollectError:
+        if not client.connected:
+            return BusLost("the port went away", f"{self.name} {self._config.port}")
+        if self._received:
+            return GarbledReply(f"{self._received} bytes without a good CRC", where)
+        return NoReply(f"nothing within {self._config.timeout_ms} ms", where)
+
+    def _checked(self, reply: ModbusPDU, where: str, function: int, count: int) -> ModbusPDU:
+        if reply.function_code == function | 0x80:
+            code = int(getattr(reply, "exception_code", 0))
+            raise ModbusRefused(f"exception {code} to function {function}", where, code)
+        wrong = reply.function_code != function
+        if wrong or (count and len(reply.registers) != count):
+            # RTU has no transaction number: a late reply must not answer the next question too.
+            self._silent_until = time.monotonic() + self.timeout_s
+            raise WrongReply(
+                f"function {reply.function_code} with {len(reply.registers)} registers", where
+            )
+        return reply
+
+    async def _gap(self) -> None:
+        """Silence between frames (serial-line guide V1.02, section 2.5.1.1), and stragglers."""
+        while (wait_s := self._silent_until - time.monotonic()) > 0:
+            await asyncio.sleep(wait_s)
+
+    def _trace(self, sending: bool, data: bytes) -> bytes:
+        if not sending:
+            self._received = max(self._received, len(data))
+            if self._answered and len(data) >= MIN_FRAME_BYTES:
+                self.second_voice = True
+        return data
+
+
+def _size_bytes(function: int, count: int) -> int:
+    """Length of a whole reply: address, function, what follows, CRC."""
+    return 8 if function == WRITE_MULTIPLE else 5 + 2 * count

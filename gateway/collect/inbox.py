@@ -1,0 +1,38 @@
+"""Frames that a board verifies before it acts: send one, then ask what became of it."""
+
+import asyncio
+
+from gateway.collect.errors import FrameLost, FrameRefused
+from gateway.collect.link import BoardLink
+from ledger.clock import Clock
+from wireformat import codes
+from wireformat.registry import BY_CODE
+
+VERIFY_S = 5.0
+"""How long a board may take over a signature and a flash write, in the run's clock."""
+
+VERIFY_WALL_S = 3.0
+"""The least of it in wall time: at speed, the emulated chip is as slow as this machine."""
+
+_FIRST_LOOK_S, _LAST_LOOK_S = 0.01, 0.2
+
+
+async def deliver(
+    link: BoardLink, clock: Clock, code: int, data: bytes, urgent: bool = False
+) -> None:
+    """Return once the board accepted the frame; raises `FrameRefused` or `FrameLost`."""
+    frame = await link.send(code, data, urgent)
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + max(clock.wall(VERIFY_S), VERIFY_WALL_S)
+    wait_s = _FIRST_LOOK_S
+    while loop.time() < deadline:
+        await asyncio.sleep(wait_s)
+        wait_s = min(2 * wait_s, _LAST_LOOK_S)
+        fate = await link.fate(frame, urgent)
+        if fate is None or fate[0] == codes.INBOX_PARTIAL:
+            break
+        if fate[0] == codes.INBOX_ACCEPTED:
+            return
+        if fate[0] == codes.INBOX_REFUSED:
+            raise FrameRefused(BY_CODE[code].TYPE, link.where, fate[1])
+    raise FrameLost(f"{BY_CODE[code].TYPE} frame {frame}", link.where)

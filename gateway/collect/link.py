@@ -1,0 +1,84 @@
+"""One board on a bus, spoken to through its register map (`wireformat.modbus_map`)."""
+
+from gateway.collect.bus import Bus
+from gateway.collect.errors import ModbusRefused, WrongReply
+from gateway.collect.status import BoardStatus
+from wireformat import modbus_map as m
+from wireformat.schema import MAX_RECORD_BYTES
+
+_ILLEGAL_FUNCTION = 1
+_CHUNK_BYTES = 2 * (m.INBOX_MAX_WORDS - m.INBOX_HEAD_WORDS)
+
+
+class BoardLink:
+    """Reads and writes of one board. Raises `CollectError`s."""
+
+    def __init__(self, bus: Bus, address: int) -> None:
+        self.bus = bus
+        self.address = address
+        self._has_fc23 = True
+        self._frame = 0
+
+    @property
+    def where(self) -> str:
+        """For messages."""
+        return f"{self.bus.name} address {self.address}"
+
+    async def status(self, urgent: bool = False) -> BoardStatus:
+        """The board's status block."""
+        words = await self.bus.read(self.address, m.STATUS, m.STATUS_WORDS, urgent)
+        status = BoardStatus.parse(words, self.where)
+        if not self._frame:
+            self._frame = status.last_frame
+        return status
+
+    async def record_at(self, epoch: int, seq: int) -> tuple[int, bytes] | None:
+        """(type code, signed bytes) of the first record at or after the cursor, if any."""
+        cursor = m.uint_words(epoch, 2) + m.uint_words(seq, 2)
+        return self._unpacked(await self._window(cursor))
+
+    async def enrolment(self) -> bytes | None:
+        """The board's own signed request to join."""
+        words = await self.bus.read(self.address, m.ENROLMENT, m.WINDOW_WORDS)
+        found = self._unpacked(words)
+        return found[1] if found else None
+
+    async def send(self, code: int, data: bytes, urgent: bool = False) -> int:
+        """Write a frame into the inbox, in chunks; returns its frame id."""
+        # 0 is what an empty slot of the inbox status shows.
+        self._frame = self._frame % 0xFFFF + 1
+        frame = self._frame
+        for offset in range(0, len(data), _CHUNK_BYTES):
+            chunk = m.to_words(data[offset : offset + _CHUNK_BYTES])
+            head = [frame, code << 8 | len(data), offset]
+            await self.bus.write(self.address, m.INBOX, head + chunk, urgent)
+        return frame
+
+    async def fate(self, frame: int, urgent: bool = False) -> tuple[int, int] | None:
+        """(codes.INBOX_*, codes.R_*) of a frame; None if the board doesn't remember it."""
+        words = await self.bus.read(self.address, m.INBOX_STATUS, m.INBOX_STATUS_WORDS, urgent)
+        for at in range(0, m.INBOX_STATUS_WORDS, 3):
+            if words[at] == frame:
+                return words[at + 1], words[at + 2]
+        return None
+
+    async def _window(self, cursor: list[int]) -> list[int]:
+        if self._has_fc23:
+            try:
+                return await self.bus.write_read(
+                    self.address, m.CURSOR, cursor, m.WINDOW, m.WINDOW_WORDS
+                )
+            except ModbusRefused as error:
+                if error.exception != _ILLEGAL_FUNCTION:
+                    raise
+                self._has_fc23 = False
+        await self.bus.write(self.address, m.CURSOR, cursor)
+        return await self.bus.read(self.address, m.WINDOW, m.WINDOW_WORDS)
+
+    def _unpacked(self, words: list[int]) -> tuple[int, bytes] | None:
+        size = words[0]
+        if size == 0:
+            return None
+        if size > MAX_RECORD_BYTES:
+            raise WrongReply(f"a window of {size} bytes", self.where)
+        return words[1], m.from_words(words[m.WINDOW_HEAD_WORDS :], size)

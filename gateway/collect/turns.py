@@ -1,0 +1,47 @@
+"""Whose turn it is on a bus: urgent requests wait for the frame in flight, and for no other."""
+
+import asyncio
+import heapq
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+class Turns:
+    """A lock with two classes of waiters; within a class, first come, first served."""
+
+    def __init__(self) -> None:
+        self._busy = False
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._count = 0
+
+    @asynccontextmanager
+    async def take(self, urgent: bool = False) -> AsyncIterator[None]:
+        """Hold the bus for one request and its reply."""
+        await self._acquire(urgent)
+        try:
+            yield
+        finally:
+            self._release()
+
+    async def _acquire(self, urgent: bool) -> None:
+        if not self._busy:
+            self._busy = True
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._count += 1
+        heapq.heappush(self._waiting, (0 if urgent else 1, self._count, turn))
+        try:
+            await turn
+        except asyncio.CancelledError:
+            # The turn may have been handed over in the same step as the cancellation.
+            if turn.done() and not turn.cancelled():
+                self._release()
+            raise
+
+    def _release(self) -> None:
+        while self._waiting:
+            _, _, turn = heapq.heappop(self._waiting)
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._busy = False

@@ -1,0 +1,178 @@
+"""One visit to one place on a bus: who is it, what does it need, what has it got.
+
+status -> identity -> certificates -> time -> records -> (committed) -> ack
+"""
+
+from dataclasses import dataclass
+
+from gateway.admit import Board
+from gateway.collect import watch
+from gateway.collect.errors import (
+    BoardSwapped,
+    FrameLost,
+    FrameRefused,
+    RecordsHeld,
+    RevokedBoard,
+    TwoBoardsOnOneAddress,
+    UnknownBoard,
+)
+from gateway.collect.inbox import deliver
+from gateway.collect.link import BoardLink
+from gateway.collect.pull import Puller
+from gateway.collect.status import BoardStatus, is_newer
+from gateway.collect.tools import Tools
+from gateway.collect.watch import IdentityWatch
+from gateway.config import DeviceConfig
+from gateway.store import Head
+from wireformat import codes
+from wireformat.control import Ack, Beacon, Certificate
+
+PULLS_A_VISIT = 4
+"""Batches from one board before the next one's turn: a long backlog must not starve a bus."""
+
+_NEEDS_CERTIFICATE = (codes.R_UNKNOWN_KEY, codes.R_CERT_EXPIRED, codes.R_WRONG_ROLE)
+
+
+@dataclass
+class Seen:
+    """What the last visits showed, for the status file."""
+
+    device: bytes | None = None
+    status: BoardStatus | None = None
+    seen_ms: int = 0
+    records: int = 0
+    held: str = ""
+
+
+class Place:
+    """An address on a bus, and the state of the visits there."""
+
+    def __init__(self, tools: Tools, link: BoardLink, config: DeviceConfig) -> None:
+        self.config = config
+        self.link = link
+        self.seen = Seen()
+        self._tools = tools
+        self._puller = Puller(tools, link)
+        self._watch: IdentityWatch | None = None
+        self._before: bytes | None = None
+        self._acked: Head | None = None
+        self._beacon_ms: int | None = None
+        self._lacks_ack_certificate = False
+
+    async def visit(self) -> bool:
+        """Visit once; True if more records wait there. Raises `CollectError`, `StoreError`."""
+        status = await self.link.status()
+        self.seen.status, self.seen.seen_ms = status, self._tools.clock.unix_ms()
+        board = await self._identify(status)
+        await self._certify(status)
+        await self._tell_time(status)
+        return await self._collect(board, status)
+
+    # ---- who is it -----------------------------------------------------------------------------
+
+    async def _identify(self, status: BoardStatus) -> Board:
+        finding = await self._observe(status.device)
+        if finding == watch.TWO:
+            self.seen.device = None
+            raise TwoBoardsOnOneAddress("answers of two boards mix", self.link.where)
+        entry = self._tools.directory.entry(status.device)
+        if entry is None or not entry.board.enrolled:
+            self.seen.device = None
+            raise UnknownBoard(f"board {status.device.hex()}", self.link.where)
+        if entry.board.revoked:
+            raise RevokedBoard(f"board {status.device.hex()}", self.link.where)
+        await self._settle(status.device, finding, entry.last)
+        board = self._tools.directory.board(status.device)
+        assert board is not None
+        return board
+
+    async def _observe(self, device: bytes) -> str:
+        store, bus = self._tools.store, self.link.bus
+        if self._watch is None:
+            cache = store.store.cache
+            self._watch = IdentityWatch(await store.run(cache.bound, bus.name, self.link.address))
+        self._before = self._watch.bound
+        return self._watch.observe(device, bus.second_voice)
+
+    async def _settle(self, device: bytes, finding: str, last: Head | None) -> None:
+        """An enrolled board lives here now: remember it, and tell if it is another."""
+        store = self._tools.store
+        if finding == watch.SWAPPED and self._before is not None:
+            swapped = BoardSwapped(
+                f"board {device.hex()} where {self._before.hex()} was", self.link.where
+            )
+            self._tools.notices.report(
+                f"{self.config.name} place", swapped, self._tools.clock.unix_ms()
+            )
+        if self.seen.device == device:
+            return
+        self._tools.directory.limit(device, self.config.max_power_w)
+        if last is not None:
+            await store.run(store.store.anchor, device, last)
+        now_ms = self._tools.clock.unix_ms()
+        cache, bus = store.store.cache, self.link.bus.name
+        await store.run(cache.bind, bus, self.link.address, device, now_ms)
+        self.seen.device, self._acked, self._beacon_ms = device, None, None
+
+    # ---- what does it need ---------------------------------------------------------------------
+
+    async def _certify(self, status: BoardStatus) -> None:
+        serial, data = self._tools.ack_certificate
+        if self._lacks_ack_certificate or is_newer(serial, status.ack_serial):
+            await self._send(Certificate.CODE, data)
+            self._lacks_ack_certificate = False
+        control = self._tools.directory.control
+        if control is not None and is_newer(control[0], status.control_serial):
+            await self._send(Certificate.CODE, control[1])
+
+    async def _tell_time(self, status: BoardStatus) -> None:
+        now_ms = self._tools.clock.unix_ms()
+        fresh = (
+            self._beacon_ms is not None and now_ms - self._beacon_ms < self._tools.beacon_s * 1000
+        )
+        if status.clock_trusted and fresh:
+            return
+        # The nonce's age bounds the error, so it is read right before.
+        nonce = (await self.link.status()).nonce
+        beacon = Beacon(nonce=nonce, time_ms=self._tools.clock.unix_ms())
+        if await self._send(Beacon.CODE, self._tools.signer.sign(beacon)):
+            self._beacon_ms = now_ms
+
+    async def _send(self, code: int, data: bytes) -> bool:
+        """Deliver a frame; a refusal is reported and doesn't end the visit."""
+        key = f"{self.config.name} {code}"
+        try:
+            await deliver(self.link, self._tools.clock, code, data)
+        except (FrameRefused, FrameLost) as error:
+            if isinstance(error, FrameRefused) and error.reason in _NEEDS_CERTIFICATE:
+                self._lacks_ack_certificate = code != Certificate.CODE
+            # A full queue or token bucket is no fault: the next visit tries again.
+            if not isinstance(error, FrameRefused) or error.reason != codes.R_BUSY:
+                self._tools.notices.report(key, error, self._tools.clock.unix_ms())
+            return False
+        self._tools.notices.clear(key)
+        return True
+
+    # ---- what has it got -----------------------------------------------------------------------
+
+    async def _collect(self, board: Board, status: BoardStatus) -> bool:
+        for _ in range(PULLS_A_VISIT):
+            pulled = await self._puller.pull(board)
+            self.seen.records += pulled.records
+            if pulled.head is not None and (pulled.records or status.unacked):
+                await self._ack(board, pulled.head)
+            if pulled.held is not None and not pulled.more:
+                self.seen.held = pulled.held.code
+                raise RecordsHeld(str(pulled.held), self.link.where)
+            if not pulled.more:
+                break
+        self.seen.held = ""
+        return pulled.more
+
+    async def _ack(self, board: Board, head: Head) -> None:
+        """Called after the commit, and only then."""
+        if self._acked == head:
+            return
+        ack = Ack(device=board.address, epoch=head.epoch, seq=head.seq, head=head.hash)
+        if await self._send(Ack.CODE, self._tools.signer.sign(ack)):
+            self._acked = head

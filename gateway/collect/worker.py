@@ -1,0 +1,148 @@
+"""One bus: keeps the port open, visits its boards in turn, never lets one hold up the others."""
+
+import asyncio
+import contextlib
+import logging
+
+from gateway.collect.bus import Bus
+from gateway.collect.errors import (
+    BusLost,
+    CollectError,
+    FrameLost,
+    GarbledReply,
+    ModbusRefused,
+    NoReply,
+    NotABoard,
+    TwoBoardsOnOneAddress,
+    WrongReply,
+)
+from gateway.collect.link import BoardLink
+from gateway.collect.quarantine import Schedule
+from gateway.collect.tools import Tools
+from gateway.collect.visit import Place
+from gateway.config import BusConfig
+from gateway.store import StoreError
+
+log = logging.getLogger("gateway")
+
+_SILENT = (NoReply, GarbledReply, WrongReply, FrameLost, ModbusRefused, NotABoard)
+"""Failures that cost the bus time, so that the board is visited less often."""
+
+REOPEN_FIRST_S, REOPEN_MOST_S = 0.2, 5.0
+GARBLED_FOR_TWO = 4
+STORE_RETRY_S = 1.0
+
+
+class BusWorker:
+    """Runs until it is cancelled. `places` are the configured addresses, in order."""
+
+    def __init__(self, tools: Tools, config: BusConfig) -> None:
+        self.bus = Bus(config)
+        self._tools = tools
+        self.places = [
+            Place(tools, BoardLink(self.bus, device.address), device) for device in config.devices
+        ]
+        interval_s = tools.clock.wall(tools.poll_s)
+        self.schedules = {place: Schedule(interval_s, self.bus.timeout_s) for place in self.places}
+        self._garbled: dict[Place, int] = {}
+        self._wake = asyncio.Event()
+
+    async def run(self) -> None:
+        """Keep the bus going for ever."""
+        try:
+            while not _cancelled():
+                if not self.bus.is_open:
+                    await self._reopen()
+                await self._step()
+        finally:
+            self.bus.close()
+
+    def hurry(self, place: Place) -> None:
+        """Visit `place` next: it has something to say."""
+        self.schedules[place].hurry()
+        self._wake.set()
+
+    async def _reopen(self) -> None:
+        wait_s = REOPEN_FIRST_S
+        while True:
+            try:
+                await self.bus.open()
+                break
+            except BusLost as error:
+                self._report(self.bus.name, error)
+                await asyncio.sleep(wait_s)
+                wait_s = min(2 * wait_s, REOPEN_MOST_S)
+        self._tools.notices.clear(self.bus.name)
+        log.info("%s: port open", self.bus.name)
+
+    async def _step(self) -> None:
+        now_s = asyncio.get_running_loop().time()
+        place = min(self.places, key=lambda place: self.schedules[place].due_s)
+        wait_s = self.schedules[place].due_s - now_s
+        if wait_s > 0:
+            self._wake.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._wake.wait()
+            return
+        await self._visit(place)
+
+    async def _visit(self, place: Place) -> None:
+        name, schedule = place.config.name, self.schedules[place]
+        loop = asyncio.get_running_loop()
+        try:
+            more = await place.visit()
+        except BusLost as error:
+            self.bus.close()
+            self._report(self.bus.name, error)
+        except _SILENT as error:
+            schedule.failed(loop.time())
+            self._report_silent(place, error)
+        except CollectError as error:
+            # The board answers; what is wrong with it costs the others nothing.
+            schedule.answered(loop.time())
+            self._report(name, error)
+        except StoreError as error:
+            schedule.failures = 0
+            schedule.due_s = loop.time() + STORE_RETRY_S
+            self._report("store", error)
+        else:
+            self._answered(place, more)
+
+    def _answered(self, place: Place, more: bool) -> None:
+        schedule = self.schedules[place]
+        schedule.answered(asyncio.get_running_loop().time())
+        if more:
+            # Behind the others that are due, but before the next interval.
+            schedule.due_s = asyncio.get_running_loop().time()
+        self._garbled.pop(place, None)
+        self._tools.notices.clear(place.config.name)
+        self._tools.notices.clear("store")
+
+    def _report_silent(self, place: Place, error: CollectError) -> None:
+        count = self._garbled.get(place, 0) + 1 if isinstance(error, GarbledReply) else 0
+        self._garbled[place] = count
+        others_fine = any(
+            self.schedules[other].failures == 0 and other.seen.seen_ms
+            for other in self.places
+            if other is not place
+        )
+        if count >= GARBLED_FOR_TWO and others_fine:
+            error = TwoBoardsOnOneAddress(
+                f"garbled {count} times in a row while others on the bus are clear",
+                place.link.where,
+            )
+        self._report(place.config.name, error)
+
+    def _report(self, key: str, error: CollectError | StoreError) -> None:
+        self._tools.notices.report(key, error, self._tools.clock.unix_ms())
+
+
+def _cancelled() -> bool:
+    """Whether this task was told to end.
+
+    Before Python 3.12 `asyncio.wait_for`, which pymodbus awaits replies with, swallows a
+    cancellation that comes together with the reply.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -1,0 +1,73 @@
+"""Boards, as last proven from the registry: what admission and collection look up, in memory.
+
+The light node fills it; the collector asks for what is missing. Nobody here waits for the ledger.
+"""
+
+from dataclasses import dataclass, replace
+
+from gateway.admit import Board
+from gateway.store import Head
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A board and where its chain stands on the ledger (None: no record there yet)."""
+
+    board: Board
+    last: Head | None = None
+
+
+class Directory:
+    """Boards by address and by key id. `wanted` holds the addresses to look up."""
+
+    def __init__(self) -> None:
+        self._entries: dict[bytes, Entry] = {}
+        self._by_kid: dict[bytes, bytes] = {}
+        self._most_w: dict[bytes, int] = {}
+        self._control: tuple[int, bytes] | None = None
+        self.wanted: set[bytes] = set()
+
+    def put(self, entry: Entry) -> None:
+        """Keep what was proven of a board."""
+        address = entry.board.address
+        self._entries[address] = entry
+        self._by_kid[entry.board.kid] = address
+        self.wanted.discard(address)
+
+    def entry(self, address: bytes) -> Entry | None:
+        """What is known of a board; asks for it if nothing is."""
+        found = self._entries.get(address)
+        if found is None:
+            self.wanted.add(address)
+        return found
+
+    def board(self, address: bytes) -> Board | None:
+        """A board with the limits of the place where it answers."""
+        found = self.entry(address)
+        if found is None:
+            return None
+        most_w = self._most_w.get(address)
+        return replace(found.board, max_power_w=most_w) if most_w else found.board
+
+    def by_kid(self, kid: bytes) -> Board | None:
+        """The board that owns a key id."""
+        address = self._by_kid.get(kid)
+        return self.board(address) if address else None
+
+    def addresses(self) -> list[bytes]:
+        """All boards known."""
+        return sorted(self._entries)
+
+    def limit(self, address: bytes, max_power_w: int) -> None:
+        """What the line behind a board can carry, from the configuration of its place."""
+        self._most_w[address] = max_power_w
+
+    @property
+    def control(self) -> tuple[int, bytes] | None:
+        """(serial, signed bytes) of the control key's newest certificate."""
+        return self._control
+
+    def set_control(self, serial: int, data: bytes) -> None:
+        """Keep a verified control certificate; an older one never wins."""
+        if self._control is None or serial >= self._control[0]:
+            self._control = (serial, data)

@@ -1,0 +1,132 @@
+"""A gateway's collecting half around test boards: real store, real admission, real PTY."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+from nacl.signing import SigningKey
+
+from gateway.admit import Admission, Rules
+from gateway.collect.collector import Collector
+from gateway.collect.tools import Tools
+from gateway.config import BusConfig, DeviceConfig
+from gateway.directory import Directory, Entry
+from gateway.notices import Notices
+from gateway.signer import Signer
+from gateway.store import Store
+from gateway.store_thread import StoreThread
+from gateway.tests.board_server import BoardServer, PtyBus
+from gateway.tests.signing import CHAIN, T0, seal
+from ledger.clock import Clock
+from wireformat import codes
+from wireformat.control import Certificate, Command
+
+ROOT, GATEWAY, CONTROL = b"\xf1" * 32, b"\xf2" * 32, b"\xf3" * 32
+ROOT_KEY = bytes(SigningKey(ROOT).verify_key)
+
+
+def certificate(seed: bytes, role: int, serial: int) -> bytes:
+    """A certificate under the root for the key of `seed`."""
+    return seal(
+        ROOT,
+        Certificate(
+            role=role,
+            area=1,
+            public_key=bytes(SigningKey(seed).verify_key),
+            serial=serial,
+            expires_s=T0 + 10**7,
+        ),
+    )
+
+
+class Site:
+    """Use as `async with Site(tmp_path) as site`, then `site.start({address: board, ...})`."""
+
+    def __init__(self, folder: Path, speed: float = 60.0) -> None:
+        self.folder = folder
+        self.clock = Clock.starting_at(T0 * 1000, speed)
+        self.store = Store.open(folder / "gateway.db")
+        self.thread = StoreThread(self.store)
+        self.directory = Directory()
+        self.notices = Notices()
+        self.directory.set_control(5, certificate(CONTROL, codes.CONTROL, 5))
+        self.collector: Collector
+        self.bus: PtyBus
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> "Site":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+        self.bus.unplug()
+        self.thread.close()
+
+    def board(self, number: int, **kwargs) -> BoardServer:
+        """A board with its key pinned to this site's operator."""
+        return BoardServer(number, ROOT_KEY, self.clock, **kwargs)
+
+    def enrol(self, *boards: BoardServer, **changes) -> None:
+        for board in boards:
+            self.directory.put(Entry(board.board(**changes)))
+
+    def start(self, boards: dict, timeout_ms: int = 60, plugged: bool = True) -> None:
+        """Put the boards on a bus and begin to collect."""
+        self.bus = PtyBus(self.folder, boards)
+        if plugged:
+            self.bus.plug()
+        devices = tuple(DeviceConfig(at, f"d{at}", 30_000) for at in boards)
+        config = BusConfig("bus0", str(self.bus.port), 115200, "N", timeout_ms, 0, devices)
+        rules = Rules()
+        tools = Tools(
+            self.clock,
+            self.thread,
+            Admission(CHAIN, rules, self.directory.by_kid),
+            self.directory,
+            Signer(GATEWAY, CHAIN),
+            self.notices,
+            (3, certificate(GATEWAY, codes.ACK, 3)),
+        )
+        self.collector = Collector(tools, (config,))
+        self._task = asyncio.create_task(self.collector.run())
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    async def until(self, what: Callable[[], object], seconds: float = 8.0) -> None:
+        """Wait until `what()` holds; fails the test if it doesn't, or if collection ended."""
+        for _ in range(int(seconds / 0.01)):
+            if what():
+                return
+            if self._task is not None and self._task.done():
+                self._task.result()
+            await asyncio.sleep(0.01)
+        raise AssertionError(f"not within {seconds} s; notices: {self.open_codes()}")
+
+    def open_codes(self) -> dict[str, str]:
+        return {key: notice.error.code for key, notice in self.notices.open().items()}
+
+    def held(self, board: BoardServer) -> list[bytes]:
+        """The board's records in the store."""
+        return [row[3] for row in self.store.records(board.address)]
+
+    def command(self, board: BoardServer, counter: int = 1) -> tuple[Command, bytes]:
+        """An order to open relay 0, signed by the control key."""
+        record = Command(
+            id=counter.to_bytes(8, "big"),
+            counter=counter,
+            target=board.address,
+            asset=0,
+            action=codes.OPEN,
+            value=0,
+            not_before_s=T0,
+            expires_s=T0 + 3600,
+            height=2,
+            index=0,
+        )
+        return record, seal(CONTROL, record)
