@@ -90,7 +90,8 @@ def sign_commit(
     belongs to nobody in ``validators``.
     """
     keys = {address(bytes(key.verify_key)): key for key in signing_keys}
-    for stranger in keys.keys() - {validator.address for validator in validators.validators}:
+    members = {validator.address for validator in validators.validators}
+    for stranger in sorted(keys.keys() - members):
         raise InvalidBlock(f"signing key of {stranger.hex()} belongs to no validator")
     header, block_id = block.header, block.block_id()
     time_ns = vote_time_ns(now_ns, header.time_ns)

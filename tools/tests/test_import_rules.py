@@ -19,9 +19,12 @@ CPYTHON_PACKAGES = [ROOT / "gateway", ROOT / "ledger", WIREFORMAT, ROOT / "tools
 EMULATED_MODULES = [ROOT / "tools" / "truewatt" / "emulator" / "chip"]
 PURE = [
     ROOT / "gateway" / "admit",
+    ROOT / "ledger" / "blocks",
     ROOT / "ledger" / "contracts",
     ROOT / "ledger" / "light" / "commits.py",
+    ROOT / "ledger" / "light" / "light_block.py",
     ROOT / "ledger" / "light" / "verifier.py",
+    ROOT / "ledger" / "merkle.py",
 ]
 
 # What MicroPython's unix and esp32 ports and CPython all have, and mean the same by.
