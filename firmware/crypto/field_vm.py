@@ -4,8 +4,8 @@ Regenerate with `python -m truewatt.cryptogen`; the design and its bounds are in
 
 Registers are rows of 20 words of 13 bits in one array; the first two are scratch.
 A program is bytes: (operation, destination, first, second) four at a time, ended by 0.
-1: product; 2: first squared, `second` times over; 3: sum; 4: difference;
-5: sum left uncarried.
+1: product; 2: first squared, `second` times over; 3: sum;
+4: difference; 5: sum left uncarried.
 No branch and no address depends on a limb: the program alone decides both.
 """
 

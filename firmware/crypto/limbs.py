@@ -103,10 +103,10 @@ def pack(out, at, registers, index):
 def select(x: int, q: ptr32, first: int, table: ptr32, digits: ptr8, column: int):
     """Registers first .. first+2 = the entry of block `x` of the comb that its digit names.
 
-    digits[26*block + column] is secret: bits 0-3 the entry, bit 4 set if it is to be negated. All 16
-    entries are read each time. Negation swaps the first two coordinates and takes the third from
-    64 p limb by limb, so that its limbs may reach 16382. `x` and `q`, the registers, come
-    first to live in machine registers; the first two registers of the array are scratch.
+    digits[26*block + column] is secret: bits 0-3 the entry, bit 4 set if it is to be negated.
+    All 16 entries are read each time. Negation swaps the first two coordinates and takes the
+    third from 64 p limb by limb, so that its limbs may reach 16382. `x` and `q`, the registers,
+    come first to live in machine registers; the first two registers are scratch.
     """
     digit = digits[26 * x + column]
     row = ptr32(int(table) + 1920 * x)

@@ -32,10 +32,12 @@ def add(p: Point, q: Point) -> Point:
 
 
 def negate(p: Point) -> Point:
+    """The inverse of a point."""
     return -p[0] % P, p[1]
 
 
 def multiply(scalar: int, p: Point) -> Point:
+    """scalar * p by doubling and adding."""
     result = IDENTITY
     for bit in bin(scalar)[2:]:
         result = add(result, result)

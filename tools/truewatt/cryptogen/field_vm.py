@@ -27,8 +27,8 @@ Regenerate with `python -m truewatt.cryptogen`; the design and its bounds are in
 
 Registers are rows of {LIMBS} words of {LIMB_BITS} bits in one array; the first two are scratch.
 A program is bytes: (operation, destination, first, second) four at a time, ended by {OP_END}.
-{OP_MUL}: product; {OP_SQR}: first squared, `second` times over; {OP_ADD}: sum; {OP_SUB}: difference;
-{OP_LOOSE_ADD}: sum left uncarried.
+{OP_MUL}: product; {OP_SQR}: first squared, `second` times over; {OP_ADD}: sum;
+{OP_SUB}: difference; {OP_LOOSE_ADD}: sum left uncarried.
 No branch and no address depends on a limb: the program alone decides both.
 """
 

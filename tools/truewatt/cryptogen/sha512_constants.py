@@ -6,6 +6,7 @@ from truewatt.cryptogen.literal import bytes_literal
 
 
 def primes(count: int) -> list[int]:
+    """The first `count` primes."""
     found: list[int] = []
     candidate = 2
     while len(found) < count:
@@ -16,7 +17,8 @@ def primes(count: int) -> list[int]:
 
 
 def cube_root_floor(value: int) -> int:
-    root = round(value ** (1 / 3)) if value < 1 << 50 else 1 << (value.bit_length() + 2) // 3
+    """The integer part of the cube root, by Newton from above."""
+    root = 1 << (value.bit_length() + 2) // 3
     while root**3 > value:
         root = (2 * root + value // root**2) // 3
     return root

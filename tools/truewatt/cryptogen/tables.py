@@ -18,6 +18,7 @@ ENTRIES = 1 << (TEETH - 1)
 
 
 def limbs(value: int) -> list[int]:
+    """The 20 limbs of a field element."""
     return [value >> LIMB_BITS * i & LIMB_MASK for i in range(LIMBS)]
 
 
@@ -28,6 +29,7 @@ def packed_words(value: int) -> list[int]:
 
 
 def comb_point(block: int, entry: int) -> Point:
+    """One entry of the comb, by the formula above."""
     point = curve.multiply(1 << SPACING * (TEETH - 1) + COLUMNS * block, curve.BASE)
     for tooth in range(TEETH - 1):
         term = curve.multiply(1 << SPACING * tooth + COLUMNS * block, curve.BASE)
