@@ -100,14 +100,16 @@ def put_head(out: bytearray, major: int, number: int) -> None:
 
 def put(out: bytearray, value: object, depth: int) -> None:
     """Append the encoding of `value`, which lies inside `depth` containers."""
-    # bool first: on CPython a bool is an int, on MicroPython it is not.
-    if value is None or isinstance(value, bool):
-        out.append(_NULL if value is None else _TRUE if value else _FALSE)
-    elif isinstance(value, int):
-        if value >= 0:
+    # By type first: on CPython a bool is an int, on MicroPython it is not.
+    if type(value) is int:
+        if 0 <= value < 24:
+            out.append(value)
+        elif value >= 0:
             put_head(out, UINT, value)
         else:
             put_head(out, NINT, -1 - value)
+    elif value is None or isinstance(value, bool):
+        out.append(_NULL if value is None else _TRUE if value else _FALSE)
     elif isinstance(value, (bytes, bytearray, memoryview)):
         # A view's length counts its elements, which need not be bytes.
         raw = bytes(value) if isinstance(value, memoryview) else value
@@ -118,7 +120,7 @@ def put(out: bytearray, value: object, depth: int) -> None:
         put_head(out, TEXT, len(text))
         out.extend(text)
     else:
-        _put_container(out, value, depth + 1)
+        _put_other(out, value, depth + 1)
 
 
 def utf8_bytes(text: str) -> bytes:
@@ -132,7 +134,11 @@ def utf8_bytes(text: str) -> bytes:
     return raw
 
 
-def _put_container(out: bytearray, value: object, depth: int) -> None:
+def _put_other(out: bytearray, value: object, depth: int) -> None:
+    if isinstance(value, int):
+        # An enumeration's member.
+        put(out, int(value), depth)
+        return
     if depth > MAX_DEPTH:
         raise TooDeep("more than %d levels" % MAX_DEPTH)
     if isinstance(value, (list, tuple)):
@@ -190,6 +196,12 @@ class Reader:
         if head < 24:
             self.at = at + 1
             return head
+        if head == 0x19 and at + 2 < self.size:
+            # The commonest of the longer ones; what is wrong with it is said further down.
+            number = self.data[at + 1] << 8 | self.data[at + 2]
+            if number > 0xFF:
+                self.at = at + 3
+                return number
         if head >= 0xE0:
             return self.simple(head)
         number = head & 31
@@ -265,7 +277,11 @@ class Reader:
         # An item takes a byte at least: refuse a huge count before making room for it.
         if size > self.size - self.at:
             raise Truncated("array of %d items" % size, start)
-        return [self.item(depth) for _ in range(size)]
+        # Room for all at once: grown step by step, a list finds no place in a fragmented heap.
+        items: list[object] = [None] * size
+        for index in range(size):
+            items[index] = self.item(depth)
+        return items
 
     def map(self, size: int, depth: int, start: int) -> object:
         """A dict of `size` pairs, its keys strictly ascending in their encoded form."""

@@ -15,6 +15,8 @@ _FIRST = (
 
 def fault_at(raw: bytes) -> int:
     """Offset of the first ill-formed sequence in `raw`, or -1."""
+    if not raw or max(raw) < 0x80:
+        return -1
     at, size = 0, len(raw)
     while at < size:
         if raw[at] < 0x80:
