@@ -5,15 +5,15 @@ class GatewayError(Exception):
     """Base of all named errors. `code` is short and stable: counters and reports use it."""
 
     code = "gateway_error"
-    advice = ""
+    todo = ""
 
-    def __init__(self, what: str, where: str = "", advice: str = "") -> None:
+    def __init__(self, what: str, where: str = "", todo: str = "") -> None:
         self.what = what
         self.where = where
-        self.advice = advice or self.advice
+        self.todo = todo or self.todo
         super().__init__(what)
 
     def __str__(self) -> str:
         where = f" [{self.where}]" if self.where else ""
-        advice = f"; {self.advice}" if self.advice else ""
-        return f"{type(self).__name__}: {self.what}{where}{advice}"
+        todo = f"; {self.todo}" if self.todo else ""
+        return f"{type(self).__name__}: {self.what}{where}{todo}"

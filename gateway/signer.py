@@ -18,7 +18,7 @@ class BadAckCertificate(GatewayError):
     """The ack certificate can't serve: boards and the ledger would refuse what is under it."""
 
     code = "bad_ack_certificate"
-    advice = "ask the operator for a certificate of role ack for this area and this key"
+    todo = "ask the operator for a certificate of role ack for this area and this key"
 
 
 class Signer:

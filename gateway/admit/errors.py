@@ -24,123 +24,123 @@ class TooBig(AdmissionRefused):
     """More bytes than a signed record may have."""
 
     code = "too_big"
-    advice = "not a Truewatt record; check what answers at this address"
+    todo = "not a Truewatt record; check what answers at this address"
 
 
 class BadCbor(AdmissionRefused):
     """Not deterministic CBOR in a COSE_Sign1, or fields outside their schema."""
 
     code = "bad_cbor"
-    advice = "check the line for noise and the board for a matching firmware version"
+    todo = "check the line for noise and the board for a matching firmware version"
 
 
 class WrongType(AdmissionRefused):
     """A record type that is unknown, not chained, or not this kind of board's to sign."""
 
     code = "wrong_type"
-    advice = "check the board's role in its enrolment, and its firmware version"
+    todo = "check the board's role in its enrolment, and its firmware version"
 
 
 class UnknownKey(AdmissionRefused):
     """Signed by a key that the registry doesn't know."""
 
     code = "unknown_key"
-    advice = "enrol the board, or take it off the bus"
+    todo = "enrol the board, or take it off the bus"
 
 
 class WrongBoard(AdmissionRefused):
     """A known key, but not that of the board which was asked."""
 
     code = "wrong_board"
-    advice = "two boards may share this address, or one replays another's records"
+    todo = "two boards may share this address, or one replays another's records"
 
 
 class NotEnrolled(AdmissionRefused):
     """The registry doesn't hold this board in this gateway's area."""
 
     code = "not_enrolled"
-    advice = "enrol the board in this area"
+    todo = "enrol the board in this area"
 
 
 class Revoked(AdmissionRefused):
     """The registry holds this board as revoked or frozen."""
 
     code = "revoked"
-    advice = "take the board off the bus, or let the operator look at the evidence"
+    todo = "take the board off the bus, or let the operator look at the evidence"
 
 
 class Replayed(AdmissionRefused):
     """A position at or before the head that isn't the record held there."""
 
     code = "replayed"
-    advice = "a board never repeats a position: look for a restored flash image"
+    todo = "a board never repeats a position: look for a restored flash image"
 
 
 class Equivocation(AdmissionRefused):
     """Two different records, both validly signed, for one position."""
 
     code = "equivocation"
-    advice = "a clone of the key or a broken board: revoke it; both records are kept"
+    todo = "a clone of the key or a broken board: revoke it; both records are kept"
 
 
 class Gap(AdmissionRefused):
     """Records before this one are missing and no signed gap names them."""
 
     code = "gap"
-    advice = "the board should show them, or report their eviction by a journal-gap event"
+    todo = "the board should show them, or report their eviction by a journal-gap event"
 
 
 class BrokenChain(AdmissionRefused):
     """The previous-hash isn't that of the head."""
 
     code = "broken_chain"
-    advice = "another history was signed with this key: revoke it; the record is kept"
+    todo = "another history was signed with this key: revoke it; the record is kept"
 
 
 class BadSignature(AdmissionRefused):
     """The Ed25519 signature doesn't verify under the enrolled key."""
 
     code = "bad_signature"
-    advice = "tampered bytes, another chain id, or a forgery"
+    todo = "tampered bytes, another chain id, or a forgery"
 
 
 class ClockAhead(Implausible):
     """A trusted time in the future."""
 
     code = "clock_ahead"
-    advice = "check this gateway's time first, then the board's"
+    todo = "check this gateway's time first, then the board's"
 
 
 class ClockBehind(Implausible):
     """A trusted time further back than any journal reaches."""
 
     code = "clock_behind"
-    advice = "check this gateway's time first, then the board's"
+    todo = "check this gateway's time first, then the board's"
 
 
 class ClockBackwards(Implausible):
     """A trusted time before that of the trusted record before it."""
 
     code = "clock_backwards"
-    advice = "the board's clock stepped back: it should refuse such a beacon"
+    todo = "the board's clock stepped back: it should refuse such a beacon"
 
 
 class WrongChannels(Implausible):
     """Another number of channels than enrolled."""
 
     code = "wrong_channels"
-    advice = "enrol the board anew after a change of its channels"
+    todo = "enrol the board anew after a change of its channels"
 
 
 class ImplausibleRegister(Implausible):
     """An energy register that ran backwards, or further than its line can carry."""
 
     code = "implausible_register"
-    advice = "check the metering module and the device's max_power_w"
+    todo = "check the metering module and the device's max_power_w"
 
 
 class ImplausiblePower(Implausible):
     """A mean or highest power above what its line can carry."""
 
     code = "implausible_power"
-    advice = "check the metering module and the device's max_power_w"
+    todo = "check the metering module and the device's max_power_w"

@@ -14,35 +14,35 @@ class BusLost(CollectError):
     """The serial port is gone or can't be opened."""
 
     code = "bus_lost"
-    advice = "check the adapter and its cable; the gateway tries again by itself"
+    todo = "check the adapter and its cable; the gateway tries again by itself"
 
 
 class NoReply(CollectError):
     """Not a byte came back in time."""
 
     code = "no_reply"
-    advice = "check the board's power, its bus address and baud rate, and the A/B wires"
+    todo = "check the board's power, its bus address and baud rate, and the A/B wires"
 
 
 class GarbledReply(CollectError):
     """Bytes came back, but no frame with a good CRC."""
 
     code = "garbled_reply"
-    advice = "check termination and shield; two boards on one address garble each other too"
+    todo = "check termination and shield; two boards on one address garble each other too"
 
 
 class WrongReply(CollectError):
     """A sound frame that doesn't answer the question: a late one, or another map."""
 
     code = "wrong_reply"
-    advice = "raise timeout_ms if it happens often"
+    todo = "raise timeout_ms if it happens often"
 
 
 class ModbusRefused(CollectError):
     """The device answered with a Modbus exception."""
 
     code = "modbus_exception"
-    advice = "check that a Truewatt board is at this address"
+    todo = "check that a Truewatt board is at this address"
 
     def __init__(self, what: str, where: str, exception: int) -> None:
         self.exception = exception
@@ -53,42 +53,42 @@ class NotABoard(CollectError):
     """A Modbus device, but no Truewatt board, or one with another register map."""
 
     code = "not_a_board"
-    advice = "take it out of the configuration, or update the board's firmware"
+    todo = "take it out of the configuration, or update the board's firmware"
 
 
 class UnknownBoard(CollectError):
     """A board that the registry doesn't hold in this gateway's area."""
 
     code = "unknown_board"
-    advice = "enrol it in this area; nothing is read from it until then"
+    todo = "enrol it in this area; nothing is read from it until then"
 
 
 class RevokedBoard(CollectError):
     """A board that the registry holds as revoked or frozen."""
 
     code = "revoked_board"
-    advice = "replace it, or let the operator look at the evidence on the ledger"
+    todo = "replace it, or let the operator look at the evidence on the ledger"
 
 
 class BoardSwapped(CollectError):
     """Another board than before answers at this address."""
 
     code = "board_swapped"
-    advice = "if nobody changed it on purpose, look at the site; records stay with their signer"
+    todo = "if nobody changed it on purpose, look at the site; records stay with their signer"
 
 
 class TwoBoardsOnOneAddress(CollectError):
     """Answers of two boards come from one address."""
 
     code = "two_boards_on_one_address"
-    advice = "give one of them another bus address; nothing is read from there until then"
+    todo = "give one of them another bus address; nothing is read from there until then"
 
 
 class RecordsHeld(CollectError):
     """The board's next record is refused, so those behind it wait on the board."""
 
     code = "records_held"
-    advice = "see the refusal's reason; the board keeps the records"
+    todo = "see the refusal's reason; the board keeps the records"
 
 
 class FrameRefused(CollectError):
@@ -105,11 +105,11 @@ class FrameLost(CollectError):
     """The board didn't say in time what became of a frame."""
 
     code = "frame_lost"
-    advice = "it is sent again; the board may have restarted"
+    todo = "it is sent again; the board may have restarted"
 
 
 class BoardAbsent(CollectError):
     """The board that a command is for answers on no bus of this gateway at present."""
 
     code = "board_absent"
-    advice = "check the board's power and address; the command is tried until it expires"
+    todo = "check the board's power and address; the command is tried until it expires"

@@ -36,3 +36,11 @@ class Cache:
             "SELECT device FROM bindings WHERE bus = ? AND address = ?", (bus, address)
         )
         return bytes(row[0]) if row else None
+
+    def starting_with(self, prefix: bytes) -> list[tuple[bytes, bytes]]:
+        """Keys and proven values under `prefix`; absences are left out."""
+        return self._database.all(
+            "SELECT key, value FROM ledger_cache WHERE substr(key, 1, ?) = ?"
+            " AND value IS NOT NULL ORDER BY key",
+            (len(prefix), prefix),
+        )

@@ -17,21 +17,21 @@ class StoreFull(StoreError):
     """No room left for a commit."""
 
     code = "store_full"
-    advice = "free space on this file system; boards keep their records until then"
+    todo = "free space on this file system; boards keep their records until then"
 
 
 class StoreLocked(StoreError):
     """Another process holds the database's write lock."""
 
     code = "store_locked"
-    advice = "end the other process that writes to it (a second gateway, an open sqlite3 shell)"
+    todo = "end the other process that writes to it (a second gateway, an open sqlite3 shell)"
 
 
 class StoreCorrupt(StoreError):
     """The file is no sound SQLite database of ours."""
 
     code = "store_corrupt"
-    advice = (
+    todo = (
         "stop the gateway, move the file and its -wal and -shm away as evidence, then start "
         "again or restore a copy: boards resend what they still hold"
     )
@@ -41,14 +41,14 @@ class StoreNewer(StoreError):
     """The file was written by a later version."""
 
     code = "store_newer"
-    advice = "run the version that wrote it, or a later one"
+    todo = "run the version that wrote it, or a later one"
 
 
 class StoreUnavailable(StoreError):
     """The file can't be opened, read or written for another reason of the system."""
 
     code = "store_unavailable"
-    advice = "check that the folder exists, its owner and rights, and the medium's health"
+    todo = "check that the folder exists, its owner and rights, and the medium's health"
 
 
 _BY_RESULT: dict[int, type[StoreError]] = {

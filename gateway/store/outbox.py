@@ -1,5 +1,6 @@
 """Records that wait for the ledger, and the one transaction that is on its way there."""
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from gateway.store.database import Database
@@ -9,7 +10,10 @@ from wireformat import cbor
 
 @dataclass(frozen=True)
 class TxInFlight:
-    """A signed transaction that stays the same, byte for byte, until a block holds it."""
+    """A signed transaction that stays the same, byte for byte, until a block holds it.
+
+    `records`: for each of its rows the record's row in the store, or 0.
+    """
 
     hash: bytes
     nonce: int
@@ -31,16 +35,18 @@ class Outbox:
         row = self._database.one("SELECT count(*) FROM outbox")
         return int(row[0]) if row else 0
 
-    def next(self, most: int) -> list[QueuedRecord]:
-        """The `most` records that should go next."""
+    def next(self, most: int, without: Collection[bytes] = ()) -> list[QueuedRecord]:
+        """The `most` records that should go next, leaving out some devices."""
+        marks = ", ".join("?" * len(without))
         rows = self._database.all(
-            "SELECT o.record, o.device, r.code, r.data FROM outbox o"
+            "SELECT o.record, o.device, r.epoch, r.seq, r.code, r.data FROM outbox o"
             " JOIN records r ON r.id = o.record"
             # Up to a device's last waiting outcome: urgent, with what must precede it.
             " LEFT JOIN (SELECT device, max(record) AS upto FROM outbox WHERE outcome = 1"
             "            GROUP BY device) u ON u.device = o.device"
+            f" WHERE o.device NOT IN ({marks})"
             " ORDER BY coalesce(o.record <= u.upto, 0) DESC, o.record LIMIT ?",
-            (most,),
+            (*without, most),
         )
         return [QueuedRecord(*row) for row in rows]
 
@@ -56,8 +62,14 @@ class Outbox:
         """Keep `tx` before it is sent, so that a restart sends the same bytes again."""
         with self._database.write() as connection:
             connection.execute(
-                "INSERT OR REPLACE INTO tx_in_flight VALUES (1, ?, ?, ?, ?, ?)",
-                (tx.hash, tx.nonce, tx.data, max(tx.records), cbor.encode(list(tx.records))),
+                "INSERT OR REPLACE INTO tx_in_flight VALUES (1, ?, ?, ?, ?)",
+                (
+                    tx.hash,
+                    tx.nonce,
+                    tx.data,
+                    max(tx.records, default=0),
+                    cbor.encode(list(tx.records)),
+                ),
             )
 
     def in_flight(self) -> TxInFlight | None:
@@ -69,13 +81,22 @@ class Outbox:
         assert isinstance(records, list)
         return TxInFlight(row[0], row[1], row[2], tuple(records))
 
-    def landed(self, tx: TxInFlight) -> None:
-        """A verified block holds `tx`: its records wait no more."""
+    def landed(self, done: Iterable[int]) -> None:
+        """The transaction in flight had its effect: the records `done` wait no more."""
         with self._database.write() as connection:
-            connection.executemany(
-                "DELETE FROM outbox WHERE record = ?", [(record,) for record in tx.records]
-            )
+            connection.executemany("DELETE FROM outbox WHERE record = ?", [(row,) for row in done])
             connection.execute("DELETE FROM tx_in_flight")
+
+    def places(self, records: Iterable[int]) -> list[QueuedRecord]:
+        """Records of the outbox by their rows; those that wait no more are left out."""
+        wanted = list(records)
+        marks = ", ".join("?" * len(wanted))
+        rows = self._database.all(
+            "SELECT r.id, r.device, r.epoch, r.seq, r.code, r.data FROM records r"
+            f" JOIN outbox o ON o.record = r.id WHERE r.id IN ({marks}) ORDER BY r.id",
+            wanted,
+        )
+        return [QueuedRecord(*row) for row in rows]
 
     def abandon(self) -> None:
         """Forget the transaction in flight; its records wait again."""

@@ -58,6 +58,8 @@ class QueuedRecord:
 
     id: int
     device: bytes
+    epoch: int
+    seq: int
     code: int
     data: bytes
 

@@ -64,7 +64,6 @@ CREATE TABLE tx_in_flight (
     hash BLOB NOT NULL,
     nonce INTEGER NOT NULL,
     data BLOB NOT NULL,
-    last_record INTEGER NOT NULL,
     records BLOB NOT NULL
 ) STRICT;
 

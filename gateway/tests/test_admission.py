@@ -364,5 +364,5 @@ def test_no_changed_byte_passes(at, change):
 def test_refusals_say_what_to_do():
     kinds = [*AdmissionRefused.__subclasses__(), *Implausible.__subclasses__()]
     kinds.remove(Implausible)
-    assert all(kind.advice and kind.__doc__ for kind in kinds)
+    assert all(kind.todo and kind.__doc__ for kind in kinds)
     assert len({kind.code for kind in kinds}) == len(kinds) == 18

@@ -152,7 +152,7 @@ def test_a_transaction_in_flight_survives_a_restart_and_leaves_once(path, store,
     store.close()
     again = Store.open(path)
     assert again.outbox.in_flight() == tx
-    again.outbox.landed(tx)
+    again.outbox.landed(tx.records)
     assert again.outbox.in_flight() is None
     assert len(again.outbox) == 1
     assert again.outbox.next_nonce(0) == 2

@@ -1,0 +1,212 @@
+"""What the contracts decided, brought to the boards: proven, delivered, retried, ended.
+
+A command is taken from the ledger only when the authority's control key signed it and the proven
+state holds the very same intent. It is kept before it is sent, tried until it expires, and ended
+by the board's signed outcome, which is a record and so goes back to the ledger by the outbox.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from gateway.collect.collector import Collector
+from gateway.collect.errors import BoardAbsent, CollectError, FrameRefused
+from gateway.directory import Directory
+from gateway.ledger_link import LedgerLied, LedgerLink
+from gateway.light_node import LightNode
+from gateway.notices import Notices
+from gateway.signer import open_certificate
+from gateway.store import OpenCommand
+from gateway.store_thread import StoreThread
+from ledger.clock import Clock
+from ledger.contracts import objects
+from ledger.contracts.control import INTENT
+from ledger.contracts.objects import Intent, unpack
+from ledger.tx import signature_holds
+from wireformat import cbor, codes, identity
+from wireformat.control import Command
+from wireformat.errors import WireError
+from wireformat.registry import open_signed
+
+log = logging.getLogger("gateway")
+
+OUTCOME_GRACE_S = 120
+"""How long after its expiry a command may still be ended by an outcome that is on its way."""
+
+RETRY_FIRST_S, RETRY_MOST_S = 1.0, 30.0
+RETRY_WALL_S = 0.1
+"""The least of a retry's delay in wall time: at speed, boards answer no faster."""
+
+_FINAL = (
+    codes.R_EXPIRED,
+    codes.R_NO_SUCH_ASSET,
+    codes.R_PROTECTION,
+    codes.R_LOCKED_OUT,
+    codes.R_BAD_VALUE,
+)
+"""Refusals that a board journals as the command's outcome."""
+
+_FIELDS = tuple(name for _, name, _, _ in Command.FIELDS)
+
+
+@dataclass
+class Attempts:
+    """When a command is tried again, in wall seconds of the event loop."""
+
+    due_s: float = 0.0
+    wait_s: float = RETRY_FIRST_S
+
+
+class Enforcer:
+    """`fetch` after each new header, `deliver` as often as something may be due."""
+
+    def __init__(
+        self,
+        node: LightNode,
+        link: LedgerLink,
+        store: StoreThread,
+        collector: Collector,
+        directory: Directory,
+        notices: Notices,
+        clock: Clock,
+        area: int,
+        chain_id: str,
+        root: bytes,
+    ) -> None:
+        self._node, self._link, self._store = node, link, store
+        self._collector, self._directory, self._notices = collector, directory, notices
+        self._clock, self._area, self._chain_id, self._root = clock, area, chain_id, root
+        self._attempts: dict[bytes, Attempts] = {}
+        self.work = asyncio.Event()
+
+    # ---- from the ledger -----------------------------------------------------------------------
+
+    async def fetch(self) -> None:
+        """Take over the area's open commands. Raises `LedgerError`."""
+        answer = await self._link.query("/commands", cbor.encode({0: self._area}))
+        listed = set()
+        for data in _rows(answer.value or b"\x80"):
+            command = self._verified(data)
+            listed.add(command.id)
+            if not await self._store.run(self._store.store.commands.known, command.id):
+                await self._adopt(command, data)
+        await self._reconcile(listed)
+
+    def _verified(self, data: bytes) -> Command:
+        """A command that the control key signed."""
+        control = self._directory.control
+        if control is None:
+            raise LedgerLied("commands without a control certificate")
+        key = open_certificate(control[1], self._chain_id, self._root).public_key
+        try:
+            opened = open_signed(Command.CODE, data, self._chain_id)
+        except WireError as error:
+            raise LedgerLied(f"command: {error}") from error
+        signed = signature_holds(key, opened.to_be_signed, opened.signature)
+        if opened.kid != identity.kid(key) or not signed:
+            raise LedgerLied("a command that the control key did not sign")
+        assert isinstance(opened.record, Command)
+        return opened.record
+
+    async def _adopt(self, command: Command, data: bytes) -> None:
+        """Keep a command once the proven state holds its intent, word for word."""
+        intent = await self._intent(command.id)
+        if intent is None:
+            # Its block is final, but the header that proves it comes next.
+            return
+        if any(getattr(intent, name) != getattr(command, name) for name in _FIELDS):
+            raise LedgerLied(f"command {command.id.hex()} differs from its intent")
+        if intent.status != objects.OPEN:
+            return
+        now_ms = self._clock.unix_ms()
+        if await self._store.run(self._store.store.commands.add, command, data, now_ms):
+            log.info(
+                "command %s for %s: %s asset %d",
+                command.id.hex(),
+                command.target.hex()[:8],
+                codes.ACTIONS.get(command.action, command.action),
+                command.asset,
+            )
+            self.work.set()
+
+    async def _intent(self, command_id: bytes) -> Intent | None:
+        value, _ = await self._node.prove(INTENT + command_id)
+        return unpack(Intent, value) if value is not None else None
+
+    async def _reconcile(self, listed: set[bytes]) -> None:
+        """End what the ledger has closed without this gateway: superseded or timed out."""
+        for order in await self._store.run(self._store.store.commands.open):
+            if order.id in listed:
+                continue
+            intent = await self._intent(order.id)
+            if intent is not None and intent.status == objects.EXPIRED:
+                await self._expire(order)
+
+    # ---- to the boards -------------------------------------------------------------------------
+
+    async def deliver(self) -> None:
+        """Try what is due, boards side by side, each board's commands in their order."""
+        orders = await self._store.run(self._store.store.commands.open)
+        by_board: dict[bytes, list[OpenCommand]] = {}
+        for order in orders:
+            by_board.setdefault(order.device, []).append(order)
+        await asyncio.gather(*(self._for_board(rows) for rows in by_board.values()))
+        for known in set(self._attempts) - {order.id for order in orders}:
+            del self._attempts[known]
+
+    async def _for_board(self, orders: list[OpenCommand]) -> None:
+        for order in orders:
+            if self._clock.unix_ms() // 1000 >= order.expires_s + OUTCOME_GRACE_S:
+                await self._expire(order)
+            elif order.state == "open":
+                await self._try(order)
+
+    async def _try(self, order: OpenCommand) -> None:
+        attempts = self._attempts.setdefault(order.id, Attempts())
+        loop = asyncio.get_running_loop()
+        if loop.time() < attempts.due_s:
+            return
+        try:
+            await self._collector.command(order.device, order.data)
+        except FrameRefused as error:
+            await self._refused(order, error)
+        except CollectError as error:
+            await self._failed(order, error, codes.R_NONE)
+        else:
+            await self._held(order)
+        wall_s = max(self._clock.wall(attempts.wait_s), RETRY_WALL_S)
+        attempts.due_s = loop.time() + wall_s
+        attempts.wait_s = min(2 * attempts.wait_s, RETRY_MOST_S)
+
+    async def _refused(self, order: OpenCommand, error: FrameRefused) -> None:
+        if error.reason in _FINAL or error.reason == codes.R_REPLAYED:
+            # The board has ended it, or had it already: its outcome is in its journal.
+            await self._held(order)
+        else:
+            await self._failed(order, error, error.reason)
+
+    async def _held(self, order: OpenCommand) -> None:
+        commands = self._store.store.commands
+        await self._store.run(commands.delivered, order.id, self._clock.unix_ms())
+        self._notices.clear(f"command {order.device.hex()[:8]}")
+
+    async def _failed(self, order: OpenCommand, error: CollectError, reason: int) -> None:
+        await self._store.run(self._store.store.commands.attempted, order.id, reason)
+        if not isinstance(error, BoardAbsent) or order.attempts:
+            key = f"command {order.device.hex()[:8]}"
+            self._notices.report(key, error, self._clock.unix_ms())
+
+    async def _expire(self, order: OpenCommand) -> None:
+        commands = self._store.store.commands
+        await self._store.run(commands.expire, order.id, self._clock.unix_ms())
+        self._notices.clear(f"command {order.device.hex()[:8]}")
+
+
+def _rows(value: bytes) -> list[bytes]:
+    try:
+        rows = cbor.decode(value)
+    except WireError as error:
+        raise LedgerLied(f"list of commands: {error}") from error
+    if not isinstance(rows, list) or not all(isinstance(row, bytes) for row in rows):
+        raise LedgerLied("list of commands is no list of byte strings")
+    return rows

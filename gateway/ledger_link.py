@@ -1,0 +1,104 @@
+"""The one interface to the ledger: what the gateway asks of a node, and what may come back.
+
+Nothing that comes through it is believed before `light_node` has verified it.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.errors import GatewayError
+from ledger.light import Provider
+from ledger.merkle import Proof
+
+
+class LedgerError(GatewayError):
+    """Base of what goes wrong with the ledger. Collection goes on; records wait in the outbox."""
+
+    code = "ledger_error"
+
+
+class LedgerUnreachable(LedgerError):
+    """No answer from the node."""
+
+    code = "ledger_unreachable"
+    todo = "check the node and ledger.rpc; records wait in the outbox until it answers"
+
+
+class LedgerRefused(LedgerError):
+    """The node answered with an error."""
+
+    code = "ledger_refused"
+
+
+class LedgerLied(LedgerError):
+    """A header, proof or value that doesn't verify: the node is broken or hostile."""
+
+    code = "ledger_lied"
+    todo = "use another node; nothing of the answer was believed"
+
+
+class LedgerBehind(LedgerError):
+    """The block that proves an answer isn't there yet."""
+
+    code = "ledger_behind"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Answer to a query: `value` (None: no such key) after block `height`; an encoded proof."""
+
+    value: bytes | None
+    height: int
+    proof: bytes = b""
+
+
+@dataclass(frozen=True)
+class Included:
+    """A transaction in a block, with the proof under the block's data hash.
+
+    `code` and `result` are the node's word; what counts is proven from the state.
+    """
+
+    height: int
+    data: bytes
+    proof: Proof
+    code: int
+    result: bytes
+    log: str
+
+
+@dataclass(frozen=True)
+class Checked:
+    """How a node took a transaction in; code 0: it waits for a block."""
+
+    code: int
+    log: str
+
+
+class LedgerLink(Protocol):
+    """A node's RPC. Raises `LedgerUnreachable` and `LedgerRefused`."""
+
+    @property
+    def blocks(self) -> Provider:
+        """Light blocks, for `ledger.light`."""
+        ...
+
+    async def query(self, path: str, data: bytes, prove: bool = False) -> Answer:
+        """`abci_query`."""
+        ...
+
+    async def transaction(self, identifier: bytes) -> Included | None:
+        """A transaction by its SHA-256, if a block holds it."""
+        ...
+
+    async def broadcast(self, data: bytes) -> Checked:
+        """`broadcast_tx_sync`."""
+        ...
+
+    async def new_block(self, wall_timeout_s: float) -> None:
+        """Return when there may be a new block, or after the time-out."""
+        ...
+
+    async def close(self) -> None:
+        """Close connections."""
+        ...

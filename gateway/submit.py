@@ -1,0 +1,234 @@
+"""The outbox's way to the ledger: one transaction at a time, the same bytes until it had effect.
+
+A transaction is signed and stored before it is sent. It has had its effect when a verified block
+holds it and the proven state shows how far each board's chain got. So a crash anywhere loses
+nothing, and what is sent twice is a duplicate that the ledger knows as one.
+"""
+
+import logging
+from dataclasses import dataclass
+
+from gateway.admit.chain import follows
+from gateway.ledger_link import LedgerBehind, LedgerLink, LedgerRefused
+from gateway.light_node import LightNode
+from gateway.notices import Notices
+from gateway.registry_view import LAST
+from gateway.signer import Signer
+from gateway.store import QueuedRecord
+from gateway.store.outbox import TxInFlight
+from gateway.store_thread import StoreThread
+from ledger.clock import Clock
+from ledger.contracts import metering
+from ledger.contracts.bodies import MAX_RECORDS
+from ledger.contracts.errors import UsedNonce
+from ledger.contracts.objects import LastRecord, unpack
+from ledger.tx import make_tx, tx_id
+from wireformat import cbor
+from wireformat.chained import Event
+from wireformat.errors import WireError
+from wireformat.schema import MAX_RECORD_BYTES
+
+log = logging.getLogger("gateway")
+
+NONCE = b"registry/nonce/"
+MAX_BATCH_BYTES = 24_000
+"""Records in a transaction; below `ledger.tx.MAX_TX_BYTES` with room for what surrounds them."""
+
+EVIDENCE_ROW = 0
+"""Stands for a row of the transaction that is no record of the outbox."""
+
+RESEND_S = 10
+HOLD_S = 300
+"""How long a board's records wait after the ledger refused them, in the run's clock."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """Why a board's records wait, and until when."""
+
+    error: LedgerRefused
+    until_ms: int
+
+
+class RecordsRefused(LedgerRefused):
+    """The ledger did not take a board's records into its chain."""
+
+    code = "records_refused"
+    todo = "look at the board's state on the ledger; its records stay in the outbox"
+
+
+class Submitter:
+    """Call `step` after each new header; it does what can be done and returns."""
+
+    def __init__(
+        self,
+        node: LightNode,
+        link: LedgerLink,
+        store: StoreThread,
+        signer: Signer,
+        notices: Notices,
+        clock: Clock,
+        chain_id: str,
+    ) -> None:
+        self._node, self._link, self._store = node, link, store
+        self._signer, self._notices, self._clock = signer, notices, clock
+        self._chain_id = chain_id
+        self._sent_ms = 0
+        self._held: dict[bytes, Held] = {}
+        self._gaps: set[bytes] = set()
+        self.submitted = 0
+
+    async def step(self) -> bool:
+        """Bring the outbox on by one state; True if there is more to do at once."""
+        outbox = self._store.store.outbox
+        tx = await self._store.run(outbox.in_flight)
+        if tx is None:
+            tx = await self._build()
+            if tx is None:
+                return False
+            await self._send(tx)
+            return False
+        if await self._settle(tx):
+            return True
+        if self._clock.unix_ms() - self._sent_ms >= RESEND_S * 1000:
+            await self._send(tx)
+        return False
+
+    # ---- building ------------------------------------------------------------------------------
+
+    async def _build(self) -> TxInFlight | None:
+        store = self._store.store
+        held = self._holding()
+        records = await self._store.run(store.outbox.next, MAX_RECORDS, held)
+        if not records:
+            return None
+        rows, taken = await self._rows(records)
+        used, _ = await self._node.prove(NONCE + self._signer.address)
+        least = int.from_bytes(used or b"", "big") + 1
+        nonce = await self._store.run(store.outbox.next_nonce, least)
+        body: dict[int, object] = {0: rows}
+        data = make_tx(self._signer.seed, self._chain_id, nonce, "records", body)
+        tx = TxInFlight(tx_id(data), nonce, data, taken)
+        await self._store.run(store.outbox.launch, tx)
+        return tx
+
+    async def _rows(
+        self, records: list[QueuedRecord]
+    ) -> tuple[list[list[object]], tuple[int, ...]]:
+        """As many records as fit, behind the signed gaps that their chains need first."""
+        rows: list[list[object]] = []
+        taken: list[int] = []
+        size = 0
+        for record in records:
+            early: list[list[object]] = []
+            if record.device in self._gaps:
+                self._gaps.discard(record.device)
+                early = await self._gap_evidence(record)
+            size += len(record.data) + MAX_RECORD_BYTES * len(early)
+            if size > MAX_BATCH_BYTES or len(rows) + len(early) >= MAX_RECORDS:
+                break
+            rows += [*early, [record.code, record.data]]
+            taken += [EVIDENCE_ROW] * len(early) + [record.id]
+        return rows, tuple(taken)
+
+    async def _gap_evidence(self, record: QueuedRecord) -> list[list[object]]:
+        """The signed gap that ends right before `record`: the ledger notes it, then takes on."""
+        permits = await self._store.run(self._store.store.permits, record.device)
+        fitting = [p for p in permits if follows(p.last, (record.epoch, record.seq))]
+        widest = min(fitting, key=lambda permit: permit.first, default=None)
+        return [[Event.CODE, widest.evidence]] if widest else []
+
+    # ---- sending and settling ------------------------------------------------------------------
+
+    async def _send(self, tx: TxInFlight) -> None:
+        checked = await self._link.broadcast(tx.data)
+        self._sent_ms = self._clock.unix_ms()
+        if checked.code == 0:
+            self.submitted += 1
+            self._notices.clear("submit")
+            return
+        if checked.code == UsedNonce.code:
+            await self._superseded(tx)
+            return
+        raise LedgerRefused(f"transaction refused with code {checked.code}: {checked.log}")
+
+    async def _superseded(self, tx: TxInFlight) -> None:
+        """The nonce is used: by this transaction itself, or for good by another."""
+        if await self._node.included(tx.hash) is not None:
+            return
+        used, _ = await self._node.prove(NONCE + self._signer.address)
+        if int.from_bytes(used or b"", "big") >= tx.nonce:
+            await self._store.run(self._store.store.outbox.abandon)
+
+    async def _settle(self, tx: TxInFlight) -> bool:
+        """Clear away what the proven state shows as taken; True once the transaction is over."""
+        try:
+            included = await self._node.included(tx.hash)
+            if included is None:
+                return False
+            # Its effect is provable once the next header is there.
+            await self._node.header(included.height + 1)
+        except LedgerBehind:
+            return False
+        records = await self._store.run(self._store.store.outbox.places, tx.records)
+        done, left = await self._sorted_out(records)
+        await self._store.run(self._store.store.outbox.landed, done)
+        if left:
+            self._hold(left, _reasons(included.result, tx), included.log)
+        return True
+
+    async def _sorted_out(
+        self, records: list[QueuedRecord]
+    ) -> tuple[list[int], list[QueuedRecord]]:
+        """(rows that the ledger's chains hold, records that they don't)."""
+        reached: dict[bytes, tuple[int, int]] = {}
+        for device in sorted({record.device for record in records}):
+            value, _ = await self._node.prove(LAST + device)
+            if value is not None:
+                last = unpack(LastRecord, value)
+                reached[device] = (last.epoch, last.seq)
+        done, left = [], []
+        for record in records:
+            place = (record.epoch, record.seq)
+            if place <= reached.get(record.device, (-1, -1)):
+                done.append(record.id)
+            else:
+                left.append(record)
+        for device in reached:
+            self._notices.clear(f"submit {device.hex()[:8]}")
+        return done, left
+
+    def _hold(self, left: list[QueuedRecord], reasons: dict[int, int], note: str) -> None:
+        """The first record of each board that was not taken says why; the others follow it."""
+        now_ms = self._clock.unix_ms()
+        seen: set[bytes] = set()
+        for record in left:
+            if record.device in seen:
+                continue
+            seen.add(record.device)
+            reason = reasons.get(record.id, -1)
+            if reason == metering.OUT_OF_ORDER and record.device not in self._held:
+                self._gaps.add(record.device)
+            what = metering.ADMISSION.get(reason, note or "no reason given")
+            error = RecordsRefused(what, f"board {record.device.hex()} epoch {record.epoch}")
+            wait_ms = 0 if record.device in self._gaps else HOLD_S * 1000
+            self._held[record.device] = Held(error, now_ms + wait_ms)
+            if wait_ms:
+                self._notices.report(f"submit {record.device.hex()[:8]}", error, now_ms)
+
+    def _holding(self) -> list[bytes]:
+        now_ms = self._clock.unix_ms()
+        for device in [d for d, held in self._held.items() if held.until_ms + 1000 < now_ms]:
+            del self._held[device]
+        return [device for device, held in self._held.items() if held.until_ms > now_ms]
+
+
+def _reasons(result: bytes, tx: TxInFlight) -> dict[int, int]:
+    """The node's word on each record, by row of the store."""
+    try:
+        answer = cbor.decode(result)
+    except WireError:
+        return {}
+    if not isinstance(answer, list) or len(answer) != len(tx.records):
+        return {}
+    return {row: code for row, code in zip(tx.records, answer, strict=True) if row}
