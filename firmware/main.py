@@ -1,29 +1,38 @@
 """Entry point on a board: reads the configuration and runs the role it names."""
 
-from core import config
-from core.errors import BoardError, ConfigError, NotProvisioned
+import sys
+
+import core
+from core import paths
+from core.errors import BoardError, NotProvisioned
 from core.log import log
+from wireformat import codes
 
 
 def main() -> None:
     """Run the board; returns to the prompt only if it is not provisioned."""
     try:
-        settings = config.load()
-    except OSError:
-        log("main", NotProvisioned("no configuration", config.PATH, "provision this board"))
-        return
-    except ConfigError as error:
-        log("main", error)
-        return
-    try:
+        settings = _settings()
         _role(settings.role).run(settings)
     except BoardError as error:
         log("main", error)
 
 
+def _settings() -> object:
+    """The configuration. Raises `NotProvisioned` or `ConfigError`."""
+    from core import config
+
+    try:
+        return config.load()
+    except OSError:
+        raise NotProvisioned("no configuration", paths.CONFIG, "provision this board")
+    finally:
+        # A board's heap is small, and nobody needs the parser any more.
+        del sys.modules["core.config"], core.config
+
+
 def _role(role: int) -> object:
-    # Only the role in use is loaded: a board's heap is small.
-    if role == config.codes.METER:
+    if role == codes.METER:
         from meter import app
     else:
         from mlmd import app

@@ -7,8 +7,7 @@ import json
 import os
 
 from board import hardware_id, open_store
-from core import config
-from core.node import ENROLMENT_PATH, JOURNAL_PATH, SEED_BYTES
+from core import config, paths
 from crypto import ed25519
 from journal.journal import Journal
 from wireformat.control import Enrolment
@@ -25,8 +24,8 @@ def run(text: str) -> None:
     settings = config.parse(text)
     seed = _seed()
     enrolment = _enrolment(settings, seed)
-    _write(config.PATH, text.encode())
-    _write(ENROLMENT_PATH, enrolment)
+    _write(paths.CONFIG, text.encode())
+    _write(paths.ENROLMENT, enrolment)
     print("ENROLMENT " + enrolment.hex())
 
 
@@ -37,7 +36,7 @@ def info() -> None:
     facts = {
         "firmware": FIRMWARE,
         "hardware_id": hardware_id().hex(),
-        "public_key": ed25519.public_key(seed).hex() if len(seed) == SEED_BYTES else None,
+        "public_key": ed25519.public_key(seed).hex() if len(seed) == paths.SEED_BYTES else None,
         "epoch": store.number("epoch"),
         "counter": store.uint("counter"),
         "locked_out": store.number("lockout") == 1,
@@ -51,7 +50,7 @@ def info() -> None:
 
 def dump_journal() -> None:
     """Print every record on flash, acknowledged ones included: `<code> <hex>`."""
-    journal = Journal(JOURNAL_PATH, 0)
+    journal = Journal(paths.JOURNAL, 0)
     journal.recover((0, 0))
     for code, _, record in journal.records():
         print(code, record.hex())
@@ -65,8 +64,8 @@ def clear_lockout() -> None:
 def _seed() -> bytes:
     store = open_store()
     seed = store.blob("seed")
-    if len(seed) != SEED_BYTES:
-        seed = os.urandom(SEED_BYTES)
+    if len(seed) != paths.SEED_BYTES:
+        seed = os.urandom(paths.SEED_BYTES)
         store.commit(seed=seed)
     return seed
 

@@ -9,7 +9,7 @@ import asyncio
 
 from core.errors import JournalError, JournalFull, StorageError
 from core.log import log
-from wireformat import codes, cose, identity, registry
+from wireformat import cbor, codes, cose, identity
 from wireformat.chained import Event
 
 
@@ -34,8 +34,8 @@ class Chain:
         self._gap_key = (0, 0)
         self._prev = identity.GENESIS_PREV
 
-    def start(self) -> "object | None":
-        """Recover the journal and begin a new epoch; returns the newest record, if any.
+    def start(self) -> None:
+        """Recover the journal and begin a new epoch.
 
         Raises `StorageError` if the epoch can't be persisted: then nothing may be signed.
         """
@@ -45,14 +45,13 @@ class Chain:
             position = (int.from_bytes(acked[:4], "big"), int.from_bytes(acked[4:8], "big"))
             self._prev = acked[8:]
         newest = self.journal.recover(position)
-        record = None
         if newest is not None:
-            record = self._open(newest[0], newest[1])
-            self._prev = identity.prev_hash(newest[1])
-            self.last_time_s = record.time_s
-        self._begin_epoch(max(position[0], record.epoch if record else 0))
+            fields = _chain_fields(newest)
+            position = max(position, (fields[0], fields[1]))
+            self._prev = identity.prev_hash(newest)
+            self.last_time_s = fields[2]
+        self._begin_epoch(position[0])
         self._clock.not_before(self.last_time_s)
-        return record
 
     def _begin_epoch(self, seen: int) -> None:
         # The journal may know a later epoch than an NVS that was erased.
@@ -62,14 +61,10 @@ class Chain:
             raise StorageError("the epoch was not kept", "NVS key epoch", "replace the board")
         self.epoch = epoch
 
-    @staticmethod
-    def _open(code: int, data: bytes) -> object:
-        return registry.BY_CODE[code].from_payload(cose.split(data).payload)
-
     def newest(self, kind: type) -> "object | None":
         """The newest journalled record of class `kind`."""
         data = self.journal.newest_of(kind.CODE)
-        return None if data is None else self._open(kind.CODE, data)
+        return None if data is None else kind.from_payload(cose.split(data).payload)
 
     async def append(self, kind: type, fields: dict, time_s: "int | None" = None) -> bytes:
         """Sign, journal and return a record of class `kind`; `fields` are those beyond the chain's.
@@ -159,3 +154,8 @@ class Chain:
             await self.append(Event, {"kind": kind, "detail": detail or []})
         except JournalError as error:
             log("journal", error)
+
+
+def _chain_fields(data: bytes) -> dict:
+    """The payload of a chained record of any kind: keys 0 epoch, 1 seq, 2 time."""
+    return cbor.decode(cose.split(data).payload)

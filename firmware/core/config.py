@@ -1,15 +1,16 @@
 """`/config.json`: what a board is, checked field by field with named errors.
 
 Written by provisioning; format in docs/firmware.md. Unknown fields are refused, so that a typing
-error does not silently leave a default in force.
+error does not silently leave a default in force. Boards unload this module once it was used.
 """
 
 import json
 
+from core import paths
 from core.errors import ConfigError
+from core.settings import Settings
 from wireformat import codes
 
-PATH = "/config.json"
 _REQUIRED = object()
 
 
@@ -91,120 +92,119 @@ class Fields:
             raise ConfigError(self.name(key), "no such field")
 
 
-class Serial:
+def _serial(fields: Fields) -> Settings:
     """One UART: number, pins, baud."""
+    serial = Settings()
+    serial.uart = fields.number("uart", 0, 2)
+    serial.tx = fields.number("tx", 0, 48, None)
+    serial.rx = fields.number("rx", 0, 48, None)
+    serial.baud = fields.number("baud", 1200, 115200, 9600)
+    return serial
 
-    def __init__(self, fields: Fields, baud: int) -> None:
-        self.uart = fields.number("uart", 0, 2)
-        self.tx = fields.number("tx", 0, 48, None)
-        self.rx = fields.number("rx", 0, 48, None)
-        self.baud = fields.number("baud", 1200, 115200, baud)
 
-
-class Bus(Serial):
+def _bus(fields: Fields) -> Settings:
     """The RS-485 bus towards the gateway."""
+    bus = _serial(fields)
+    bus.address = fields.number("address", 1, 247)
+    bus.de = fields.number("de", 0, 48, None)
+    fields.done()
+    return bus
 
-    def __init__(self, fields: Fields) -> None:
-        super().__init__(fields, 9600)
-        self.address = fields.number("address", 1, 247)
-        self.de = fields.number("de", 0, 48, None)
-        fields.done()
 
-
-class Metering(Serial):
+def _metering(fields: Fields) -> Settings:
     """The UART of the metering modules."""
+    metering = _serial(fields)
+    metering.driver = fields.choice("driver", {"pzem004t": "pzem004t"})
+    metering.poll_ms = fields.number("poll_ms", 200, 60000, 1000)
+    metering.timeout_ms = fields.number("timeout_ms", 50, 60000, 500)
+    fields.done()
+    return metering
 
-    def __init__(self, fields: Fields) -> None:
-        super().__init__(fields, 9600)
-        self.driver = fields.choice("driver", {"pzem004t": "pzem004t"})
-        self.poll_ms = fields.number("poll_ms", 200, 60000, 1000)
-        self.timeout_ms = fields.number("timeout_ms", 50, 60000, 500)
-        fields.done()
 
-
-class Channel:
+def _channel(fields: Fields) -> Settings:
     """What one module measures."""
+    kinds = {name: number for number, name in codes.CHANNEL_KINDS.items()}
+    energies = {name: number for number, name in codes.ENERGY_TYPES.items()}
+    channel = Settings()
+    channel.kind = fields.choice("kind", kinds)
+    channel.energy = fields.choice("energy", energies)
+    channel.sensor = fields.number("sensor", 1, 247)
+    if fields.flag("bidirectional", False):
+        raise ConfigError(fields.name("bidirectional"), "false: a PZEM-004T has no direction")
+    fields.done()
+    return channel
 
-    def __init__(self, fields: Fields) -> None:
-        kinds = {name: number for number, name in codes.CHANNEL_KINDS.items()}
-        energies = {name: number for number, name in codes.ENERGY_TYPES.items()}
-        self.kind = fields.choice("kind", kinds)
-        self.energy = fields.choice("energy", energies)
-        self.sensor = fields.number("sensor", 1, 247)
-        if fields.flag("bidirectional", False):
-            raise ConfigError(fields.name("bidirectional"), "false: a PZEM-004T has no direction")
-        fields.done()
 
-
-class RelayConfig:
+def _relay(fields: Fields) -> Settings:
     """One relay and its wear limits."""
+    relay = Settings()
+    relay.pin = fields.number("pin", 0, 48)
+    relay.safe_closed = fields.choice("safe", {"closed": True, "open": False})
+    relay.active_high = fields.flag("active_high", True)
+    relay.name = fields.text("name", 32, "relay")
+    relay.min_between_s = fields.number("min_between_s", 0, 3600, 10)
+    relay.max_per_hour = fields.number("max_per_hour", 1, 60, 6)
+    fields.done()
+    return relay
 
-    def __init__(self, fields: Fields) -> None:
-        self.pin = fields.number("pin", 0, 48)
-        self.safe_closed = fields.choice("safe", {"closed": True, "open": False})
-        self.active_high = fields.flag("active_high", True)
-        self.name = fields.text("name", 32, "relay")
-        self.min_between_s = fields.number("min_between_s", 0, 3600, 10)
-        self.max_per_hour = fields.number("max_per_hour", 1, 60, 6)
-        fields.done()
 
-
-class BreakerConfig:
+def _breaker(fields: Fields) -> Settings:
     """Times of an M-LMD's breaker."""
+    breaker = Settings()
+    breaker.overload_delay_ms = fields.number("overload_delay_ms", 0, 3600000, 10000)
+    breaker.fixed_delay_ms = fields.number("fixed_delay_ms", 0, 60000, 1000)
+    breaker.dead_times_s = fields.numbers("dead_times_s", 0, 8, 3600, [15, 45])
+    breaker.reclaim_s = fields.number("reclaim_s", 1, 3600, 60)
+    breaker.reset_pin = fields.number("reset_pin", 0, 48, None)
+    fields.done()
+    return breaker
 
-    def __init__(self, fields: Fields) -> None:
-        self.overload_delay_ms = fields.number("overload_delay_ms", 0, 3600000, 10000)
-        self.fixed_delay_ms = fields.number("fixed_delay_ms", 0, 60000, 1000)
-        self.dead_times_s = fields.numbers("dead_times_s", 0, 8, 3600, [15, 45])
-        self.reclaim_s = fields.number("reclaim_s", 1, 3600, 60)
-        self.reset_pin = fields.number("reset_pin", 0, 48, None)
-        fields.done()
 
-
-class Config:
+def _board(fields: Fields) -> Settings:
     """The whole configuration of one board."""
+    board = Settings()
+    board.role = fields.choice("role", {"meter": codes.METER, "mlmd": codes.MLMD})
+    board.name = fields.text("name", 32)
+    board.chain_id = fields.text("chain_id", 50)
+    board.area = fields.number("area", 0, 0x7FFFFFFF)
+    board.operator_root = _key(fields)
+    board.bus = _bus(Fields(fields.take("bus"), "bus"))
+    board.metering = _metering(Fields(fields.take("metering"), "metering"))
+    board.channels = [_channel(child) for child in fields.children("channels", 1, 4)]
+    board.relays = [_relay(child) for child in fields.children("relays", 0, 2)]
+    _times(board, fields)
+    _limits(board, fields)
+    fields.done()
+    return board
 
-    def __init__(self, value: object) -> None:
-        fields = Fields(value, "")
-        self.role = fields.choice("role", {"meter": codes.METER, "mlmd": codes.MLMD})
-        self.name = fields.text("name", 32)
-        self.chain_id = fields.text("chain_id", 50)
-        self.area = fields.number("area", 0, 0x7FFFFFFF)
-        self.operator_root = _key(fields)
-        self.bus = Bus(Fields(fields.take("bus"), "bus"))
-        self.metering = Metering(Fields(fields.take("metering"), "metering"))
-        self.channels = [Channel(child) for child in fields.children("channels", 1, 4)]
-        self.relays = [RelayConfig(child) for child in fields.children("relays", 0, 2)]
-        self._times(fields)
-        self._limits(fields)
-        fields.done()
 
-    def _times(self, fields: Fields) -> None:
-        self.interval_s = fields.number("interval_s", 1, 3600, 60)
-        self.boundary_s = fields.number("boundary_s", self.interval_s, 86400, 900)
-        if self.boundary_s % self.interval_s:
-            raise ConfigError("boundary_s", "a multiple of interval_s")
-        self.comms_timeout_s = fields.number("comms_timeout_s", 10, 86400, 300)
-        self.restore_delay_s = fields.numbers("restore_delay_s", 2, 2, 3600, [0, 30])
-        if self.restore_delay_s[0] > self.restore_delay_s[1]:
-            raise ConfigError("restore_delay_s", "[least, most]")
-        self.journal_kib = fields.number("journal_kib", 32, 1536, 512)
-        self.wdt_ms = fields.number("wdt_ms", 0, 600000, 30000)
+def _times(board: Settings, fields: Fields) -> None:
+    board.interval_s = fields.number("interval_s", 1, 3600, 60)
+    board.boundary_s = fields.number("boundary_s", board.interval_s, 86400, 900)
+    if board.boundary_s % board.interval_s:
+        raise ConfigError("boundary_s", "a multiple of interval_s")
+    board.comms_timeout_s = fields.number("comms_timeout_s", 10, 86400, 300)
+    board.restore_delay_s = fields.numbers("restore_delay_s", 2, 2, 3600, [0, 30])
+    if board.restore_delay_s[0] > board.restore_delay_s[1]:
+        raise ConfigError("restore_delay_s", "[least, most]")
+    board.journal_kib = fields.number("journal_kib", 32, 1536, 512)
+    board.wdt_ms = fields.number("wdt_ms", 0, 600000, 30000)
 
-    def _limits(self, fields: Fields) -> None:
-        self.fixed_limit_w = fields.number("fixed_limit_w", 1, 1000000, None)
-        self.overload_limit_w = fields.number("overload_limit_w", 1, 1000000, None)
-        self.breaker = BreakerConfig(Fields(fields.take("breaker", {}), "breaker"))
-        if self.role != codes.MLMD:
-            return
-        if self.fixed_limit_w is None:
-            raise ConfigError("fixed_limit_w", "watts, on an M-LMD")
-        if self.overload_limit_w is None:
-            self.overload_limit_w = self.fixed_limit_w
-        if self.overload_limit_w > self.fixed_limit_w:
-            raise ConfigError("overload_limit_w", "at most fixed_limit_w")
-        if not self.relays:
-            raise ConfigError("relays", "the breaker as relays[0], on an M-LMD")
+
+def _limits(board: Settings, fields: Fields) -> None:
+    board.fixed_limit_w = fields.number("fixed_limit_w", 1, 1000000, None)
+    board.overload_limit_w = fields.number("overload_limit_w", 1, 1000000, None)
+    board.breaker = _breaker(Fields(fields.take("breaker", {}), "breaker"))
+    if board.role != codes.MLMD:
+        return
+    if board.fixed_limit_w is None:
+        raise ConfigError("fixed_limit_w", "watts, on an M-LMD")
+    if board.overload_limit_w is None:
+        board.overload_limit_w = board.fixed_limit_w
+    if board.overload_limit_w > board.fixed_limit_w:
+        raise ConfigError("overload_limit_w", "at most fixed_limit_w")
+    if not board.relays:
+        raise ConfigError("relays", "the breaker as relays[0], on an M-LMD")
 
 
 def _key(fields: Fields) -> bytes:
@@ -218,16 +218,16 @@ def _key(fields: Fields) -> bytes:
     return key
 
 
-def parse(text: str) -> Config:
+def parse(text: str) -> Settings:
     """Read a configuration. Raises `ConfigError`."""
     try:
         value = json.loads(text)
     except ValueError:
         raise ConfigError("the file", "JSON")
-    return Config(value)
+    return _board(Fields(value, ""))
 
 
-def load() -> Config:
+def load() -> Settings:
     """The configuration of this board. Raises `ConfigError`, `OSError` if there is none."""
-    with open(PATH) as file:
+    with open(paths.CONFIG) as file:
         return parse(file.read())

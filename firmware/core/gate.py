@@ -9,7 +9,8 @@ import os
 from core.clock import EARLIEST_MS, LATEST_MS
 from core.errors import StorageError
 from core.log import log
-from wireformat import codes, identity, registry
+from journal.frames import MAX_RECORD_BYTES
+from wireformat import codes, cose, identity
 from wireformat.control import Ack, Beacon, Certificate, Command
 from wireformat.errors import WireError
 
@@ -29,10 +30,10 @@ class Gate:
         self.nonce = os.urandom(NONCE_BYTES)
         self._nonce_read_ms = 0
         self._rules = {
-            Ack.CODE: (codes.ACK, self._ack_fault, self._ack),
-            Beacon.CODE: (codes.ACK, self._beacon_fault, self._beacon),
-            Command.CODE: (codes.CONTROL, self._command_fault, self._command),
-            Certificate.CODE: (None, certificates.fault, self._certificate),
+            Ack.CODE: (Ack, codes.ACK, self._ack_fault, self._ack),
+            Beacon.CODE: (Beacon, codes.ACK, self._beacon_fault, self._beacon),
+            Command.CODE: (Command, codes.CONTROL, self._command_fault, self._command),
+            Certificate.CODE: (Certificate, None, certificates.fault, self._certificate),
         }
 
     def nonce_was_read(self) -> None:
@@ -44,20 +45,25 @@ class Gate:
         if code not in self._rules:
             return codes.R_MALFORMED
         try:
-            opened = registry.open_signed(code, data, self._owner.chain_id)
+            kind, role, fault, effect = self._rules[code]
+            envelope = cose.split(data, MAX_RECORD_BYTES)
+            record = kind.from_payload(envelope.payload)
         except WireError:
             return codes.R_MALFORMED
-        role, fault, effect = self._rules[code]
-        key, reason = self._key(role, opened.kid)
-        reason = reason or fault(opened.record)
+        key, reason = self._key(role, envelope.kid)
+        reason = reason or fault(record)
         if reason:
             return reason
         if not bucket.take(self._clock.up_ms(), code == Command.CODE):
             return codes.R_BUSY
-        if not await self._owner.verify(key, opened.to_be_signed, opened.signature):
+        if not await self._authentic(kind, envelope, key):
             return codes.R_BAD_SIGNATURE
         self.comms.heard()
-        return await self._apply(fault, effect, opened.record)
+        return await self._apply(fault, effect, record)
+
+    async def _authentic(self, kind: type, envelope: object, key: bytes) -> bool:
+        aad = cose.external_aad(kind.TYPE, self._owner.chain_id)
+        return await self._owner.verify(key, envelope.to_be_signed(aad), envelope.signature)
 
     def _key(self, role: "int | None", kid: bytes) -> "tuple[bytes, int]":
         if role is not None:

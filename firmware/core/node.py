@@ -10,6 +10,7 @@ import os
 import sys
 import time
 
+from core import paths
 from core.certificates import Certificates
 from core.chain import Chain
 from core.clock import Clock
@@ -33,11 +34,8 @@ from metering.poller import Poller
 from metering.recorder import Recorder
 from wireformat import codes, modbus_map
 
-JOURNAL_PATH = "/journal"
-ENROLMENT_PATH = "/enrolment.bin"
 TICK_MS = 200
 GC_THRESHOLD_BYTES = 16384
-SEED_BYTES = 32
 RESTART_DELAY_MS = 1000
 
 
@@ -49,7 +47,7 @@ class Node:
 
     def __init__(self, board: object, config: object, kind: type) -> None:
         seed = board.store.blob("seed")
-        if len(seed) != SEED_BYTES:
+        if len(seed) != paths.SEED_BYTES:
             raise NotProvisioned("no key on this board", "NVS key seed", "provision it")
         self.config = config
         self.role = config.role
@@ -66,7 +64,7 @@ class Node:
         self._make_metering(kind)
 
     def _make_chain(self) -> None:
-        journal = Journal(JOURNAL_PATH, self.config.journal_kib * 1024)
+        journal = Journal(paths.JOURNAL, self.config.journal_kib * 1024)
         self.chain = Chain(self.owner, journal, self.clock, self.store)
         self.chain.flags = self.flags
         self.certificates = Certificates(
@@ -160,18 +158,13 @@ class Node:
         )
 
     async def _start(self) -> None:
-        newest = self.chain.start()
-        self.poller.restore(self._newest_reading(newest))
+        self.chain.start()
+        self.poller.restore(self.chain.newest(self._kind))
         log("node", "epoch %d, %d unacknowledged" % (self.chain.epoch, self.chain.journal.unacked))
         await self.chain.event(codes.EV_BOOT, [self.board.reset_cause])
         await self.commands.finish_pending()
         for relay in self.relays:
             relay.fall_back(self._restore_delay_ms())
-
-    def _newest_reading(self, newest: "object | None") -> "object | None":
-        if newest is not None and newest.CODE == self._kind.CODE:
-            return newest
-        return self.chain.newest(self._kind)
 
     def _restore_delay_ms(self) -> int:
         least, most = self.config.restore_delay_s
@@ -216,7 +209,7 @@ class Node:
 
 def _enrolment() -> bytes:
     try:
-        with open(ENROLMENT_PATH, "rb") as file:
+        with open(paths.ENROLMENT, "rb") as file:
             return file.read()
     except OSError:
         return b""

@@ -50,8 +50,8 @@ class Journal:
 
     # ---- start -------------------------------------------------------------------------------
 
-    def recover(self, acked: "tuple[int, int]") -> "tuple[int, bytes] | None":
-        """Read what the last run left; returns the newest record (code, bytes), if any.
+    def recover(self, acked: "tuple[int, int]") -> "bytes | None":
+        """Read what the last run left; returns the newest record, if any.
 
         `acked` is the position of the last acknowledged record, (0, 0) if none.
         """
@@ -64,7 +64,7 @@ class Journal:
             self._scan(int(name[: -len(_SUFFIX)], 16))
         self.acked = acked
         self.unacked = sum(1 for _ in self._heads_after(acked))
-        return self._newest()
+        return self.newest_of(None)
 
     def _scan(self, number: int) -> None:
         segment = Segment(number)
@@ -89,19 +89,12 @@ class Journal:
         else:
             os.remove(path)
 
-    def _newest(self) -> "tuple[int, bytes] | None":
-        newest = None
-        if self._segments:
-            for code, _, record in self._records_in(self._segments[-1]):
-                newest = (code, record)
-        return newest
-
-    def newest_of(self, code: int) -> "bytes | None":
-        """The newest record of type `code` on flash."""
+    def newest_of(self, code: "int | None") -> "bytes | None":
+        """The newest record of type `code` (None: of any type) on flash."""
         for segment in reversed(self._segments):
             newest = None
             for found, _, record in self._records_in(segment):
-                if found == code:
+                if code is None or found == code:
                     newest = record
             if newest is not None:
                 return newest

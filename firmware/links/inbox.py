@@ -8,9 +8,9 @@ import asyncio
 import binascii
 
 from core.bucket import TokenBucket
+from journal.frames import MAX_RECORD_BYTES
 from wireformat import codes, modbus_map
 from wireformat.control import Command
-from wireformat.registry import MAX_RECORD_BYTES
 
 QUEUE_FRAMES = 4
 BUCKET_TOKENS, BUCKET_REFILL_MS, BUCKET_RESERVE = 8, 500, 4

@@ -1,0 +1,5 @@
+"""What the configuration says, as plain attributes named as in `/config.json`."""
+
+
+class Settings:
+    """Made by `core.config`; it has no methods, so that the parser can leave the heap."""
