@@ -5,24 +5,29 @@ from __future__ import annotations
 import csv
 import json
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from truewatt.demo.accounting import SignedRecord
 from wireformat.chained import Feeder, Reading
+from wireformat.codes import CLOCK_UNTRUSTED
 
 
 @dataclass(frozen=True)
 class Switching:
-    """A relay that really moved, with the feeder's load just before and after."""
+    """A contact that really moved; loads in W by name (`feeder_w`, `home_w`, `<asset>_w`)."""
 
     t_ms: int
     board: str
-    relay: int
+    asset: str
     closed: bool
-    before_w: float
-    after_w: float
+    before: dict[str, float]
+    after: dict[str, float]
+
+    def drop_w(self, name: str) -> float:
+        """How much the load of that name fell with the switching."""
+        return self.before.get(name, 0.0) - self.after.get(name, 0.0)
 
 
 class PhysicsLog:
@@ -58,6 +63,10 @@ class PhysicsLog:
         return max(self._columns[column][start:], default=0.0)
 
 
+def _loads(value: object) -> dict[str, float]:
+    return {str(k): float(v) for k, v in value.items()} if isinstance(value, dict) else {}
+
+
 def switchings(path: Path) -> list[Switching]:
     """Read `switches.jsonl`; a torn last line is left out."""
     found = []
@@ -70,10 +79,10 @@ def switchings(path: Path) -> list[Switching]:
             Switching(
                 t_ms=int(item["t_ms"]),
                 board=str(item["board"]),
-                relay=int(item["relay"]),
-                closed=bool(item["state"]),
-                before_w=float(item["feeder_before_w"]),
-                after_w=float(item["feeder_after_w"]),
+                asset=str(item["relay"]),
+                closed=item["state"] == "closed",
+                before=_loads(item.get("before")),
+                after=_loads(item.get("after")),
             )
         )
     return found
@@ -90,11 +99,16 @@ class Balance:
     worst_deviation_wh: float
 
 
-def balance(log: PhysicsLog, kept: Mapping[str, list[SignedRecord]]) -> Balance:
+def balance(
+    log: PhysicsLog,
+    kept: Mapping[str, list[SignedRecord]],
+    names: Callable[[str], Sequence[str]],
+) -> Balance:
     """Compare each channel's register in the last kept reading with the physics at its time.
 
     Deviations are summed as magnitudes, so that no channel's error hides another's. Only
-    readings with a trusted clock count: others do not say when they were taken.
+    readings with a trusted clock count: others do not say when they were taken. `names` gives what
+    the log calls a board's channels.
     """
     metered = physics = deviation = worst = 0.0
     worst_channel = ""
@@ -102,20 +116,20 @@ def balance(log: PhysicsLog, kept: Mapping[str, list[SignedRecord]]) -> Balance:
         last = _last_trusted(kept[name])
         if last is None:
             continue
-        for index, channel in enumerate(last.channels):
-            exact = log.at(f"{name}.{index}_wh", last.time_s * 1000)
+        for measure, channel in zip(names(name), last.channels, strict=True):
+            exact = log.at(f"{name}.{measure}_wh", last.time_s * 1000)
             register = channel[0] + channel[1]
             metered += register
             physics += exact
             deviation += abs(register - exact)
             if abs(register - exact) > abs(worst):
-                worst, worst_channel = register - exact, f"{name}.{index}"
+                worst, worst_channel = register - exact, f"{name}.{measure}"
     error = deviation / physics if physics else 1.0
     return Balance(metered, physics, error, worst_channel, worst)
 
 
 def _last_trusted(items: list[SignedRecord]) -> Reading | Feeder | None:
     for item in sorted(items, key=lambda one: one.position, reverse=True):
-        if isinstance(item.record, Reading | Feeder) and not item.record.flags & 1:
+        if isinstance(item.record, Reading | Feeder) and not item.record.flags & CLOCK_UNTRUSTED:
             return item.record
     return None

@@ -1,0 +1,150 @@
+"""`truewatt demo`: arguments in, a run, a summary and an exit code out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+from truewatt.demo import report, runner
+from truewatt.demo.parts import PartFailed
+from truewatt.demo.progress import say
+from truewatt.demo.scenario import Scenario, plan_homes
+from truewatt.demo.supervisor import PartUnstable
+from truewatt.emulator.physics.profiles import ProfileError, load_profiles
+
+_EXIT_BROKEN, _EXIT_USAGE = 1, 2
+
+_EPILOG = """\
+The run's folder keeps everything: logs of each part, the boards' flash images, the gateway's
+database, the ledger. Simulated time runs at --speed; --minutes are minutes of your own.
+
+examples:
+  tools/demo
+  tools/demo --headless --minutes 3 --seed 1 --report r.json
+  tools/demo --headless --minutes 1 --kill 20        cut the power of a random part 20 times
+  tools/demo --profiles homes.csv.gz                 measured homes (docs/profiles.md)
+
+exit code: 0 if nothing was lost or counted twice, a contract moved a relay, the metered energy
+agrees with the physics within 1 %, and the ledger verifies; 1 if not; 2 for wrong arguments.
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Run the demo; see `_EPILOG` for the exit codes."""
+    arguments = _parser().parse_args(argv)
+    scenario = Scenario(
+        seed=arguments.seed,
+        minutes=arguments.minutes,
+        speed=arguments.speed,
+        homes=plan_homes(arguments.seed, arguments.homes),
+        start_min=arguments.start,
+        profiles=arguments.profiles,
+        kills=arguments.kill,
+        arch=arguments.arch,
+    )
+    run_dir = _run_dir(arguments.out, arguments.seed)
+    say(f"{len(scenario.boards)} boards, seed {scenario.seed}, time x{scenario.speed:g}")
+    say(f"folder of this run: {run_dir}")
+    try:
+        if scenario.profiles is not None:
+            load_profiles(scenario.profiles, sites=len(scenario.homes))
+        result = runner.run(scenario, run_dir, say)
+    except ProfileError as error:
+        say(f"{type(error).__name__}: {error}; the format is in docs/profiles.md")
+        return _EXIT_USAGE
+    except (PartFailed, PartUnstable) as error:
+        say(f"{type(error).__name__}: {error}; logs are in {run_dir / 'logs'}")
+        return _EXIT_BROKEN
+    if arguments.report is not None:
+        arguments.report.write_text(json.dumps(result, indent=2) + "\n")
+    return _conclude(result, run_dir)
+
+
+def _conclude(result: dict[str, object], run_dir: Path) -> int:
+    print(summary(result))
+    print(f"\ncheck the chain yourself: truewatt ledger verify --home {run_dir / 'ledger'}")
+    broken = report.failures(result)
+    for line in broken:
+        say(f"BROKEN: {line}")
+    return _EXIT_BROKEN if broken else 0
+
+
+def summary(result: dict[str, object]) -> str:
+    """The report as lines for a person."""
+    width = max(len(key) for key in result)
+    return "\n".join(
+        f"{key:{width}}  {_plain(value)}" for key, value in result.items() if key != "faults"
+    )
+
+
+def _plain(value: object) -> str:
+    if not isinstance(value, dict):
+        return str(value)
+    return ", ".join(f"{key} {_plain(item)}" for key, item in value.items()) or "none"
+
+
+def _run_dir(wanted: Path | None, seed: int) -> Path:
+    if wanted is not None:
+        if wanted.exists():
+            raise SystemExit(f"--out {wanted}: is there already; name a folder that is not")
+        return wanted.absolute()
+    runs = Path("runs").absolute()
+    runs.mkdir(exist_ok=True)
+    name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-seed{seed}"
+    latest = runs / "latest"
+    latest.unlink(missing_ok=True)
+    latest.symlink_to(name)
+    return runs / name
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="truewatt demo",
+        description="The whole loop on this machine: real firmware signs, contracts switch relays.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--minutes", type=_positive, default=3.0, help="how long to run (default 3)")
+    add("--seed", type=int, default=1, help="of homes, noise and power cuts (default 1)")
+    add("--speed", type=_positive, default=60.0, help="simulated time per real time (default 60)")
+    add("--homes", type=_homes, default=3, help="homes with a meter each, 1 to 60 (default 3)")
+    add("--start", type=_time_of_day, default=16 * 60, metavar="HH:MM", help="default 16:00")
+    add("--profiles", type=_file, metavar="FILE", help="CSV of measured homes (docs/profiles.md)")
+    add("--kill", type=int, default=0, metavar="N", help="cut the power of a part N times")
+    add("--headless", action="store_true", help="never ask, never wait for a person")
+    add("--report", type=Path, metavar="FILE.json", help="write the report here too")
+    add("--out", type=Path, metavar="DIR", help="folder of the run (default runs/<time>-seed<S>)")
+    add("--arch", default="native", help="MicroPython to run: native, 32bit (default native)")
+    return parser
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 10_000:
+        raise argparse.ArgumentTypeError("expected a number above 0 and at most 10000")
+    return value
+
+
+def _homes(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 60:
+        raise argparse.ArgumentTypeError("expected 1 to 60 homes")
+    return value
+
+
+def _time_of_day(text: str) -> int:
+    match = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", text)
+    if match is None:
+        raise argparse.ArgumentTypeError("expected HH:MM")
+    return int(match[1]) * 60 + int(match[2])
+
+
+def _file(text: str) -> Path:
+    path = Path(text)
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"no file {text}")
+    return path

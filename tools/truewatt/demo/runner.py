@@ -1,0 +1,181 @@
+"""One run from an empty folder to its report: build, found, live, drain, stop, account."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from gateway.store import Store, StoreError
+from ledger.clock import ENV, Clock
+from ledger.rpc.client import RpcClient, RpcError
+from ledger.tx import tx_id
+from truewatt.demo import chaos, outcome, site
+from truewatt.demo.parts import Part, PartFailed, ProcessPart, wait_for_file
+from truewatt.demo.progress import Progress
+from truewatt.demo.scenario import Scenario
+from truewatt.demo.supervisor import Supervisor
+from truewatt.emulator.board import EmulatedBoard
+
+Say = Callable[[str], None]
+
+_READY_S = 60.0
+_FOUNDING_S = 60.0
+_DRAIN_S = 60.0
+_LINE_EVERY_S = 10.0
+
+
+class BoardPart:
+    """An emulated board as a part of the run."""
+
+    def __init__(self, name: str, board: EmulatedBoard) -> None:
+        self.name = name
+        self.start, self.kill, self.stop, self.poll = (
+            board.start,
+            board.kill,
+            board.stop,
+            board.poll,
+        )
+
+
+class Run:
+    """A built site with its clock running and its parts under supervision."""
+
+    def __init__(self, built: site.Site, say: Say) -> None:
+        self.site = built
+        self.say = say
+        self.clock = Clock.starting_at(built.scenario.start_ms, built.scenario.speed)
+        self.supervisor = Supervisor(_parts(built, self.clock), say)
+
+    async def live(self) -> int:
+        """Start everything, let the planned time pass, drain; the end in simulated seconds."""
+        scenario = self.site.scenario
+        async with RpcClient(self.site.rpc_url) as client:
+            await self._start(client)
+            progress = asyncio.create_task(self._tell(client))
+            try:
+                targets = ["gateway", "ledger", *scenario.boards]
+                cuts = chaos.plan(scenario.seed, scenario.kills, targets, scenario.wall_s)
+                await self.supervisor.run(scenario.wall_s, cuts)
+                end_s = self.clock.unix_ms() // 1000
+                await self._drain(end_s)
+            finally:
+                progress.cancel()
+        return end_s
+
+    async def _start(self, client: RpcClient) -> None:
+        parts = self.supervisor.parts
+        self.say("starting: feeder and buses")
+        parts["rig"].start()
+        wait_for_file(self.site.run_dir / "rig" / "ready", parts["rig"], _READY_S)
+        self.say("starting: ledger; enrolling boards, registering preferences")
+        parts["ledger"].start()
+        await self._found(client)
+        self.say(f"starting: {len(self.site.scenario.boards)} boards and the gateway")
+        self.supervisor.start([*self.site.scenario.boards, "gateway"])
+
+    async def _found(self, client: RpcClient) -> None:
+        """Hand in the founding transactions, each again until a block holds it."""
+        deadline = time.monotonic() + _FOUNDING_S
+        for tx in site.founding_transactions(self.site):
+            while True:
+                if (
+                    time.monotonic() > deadline
+                    or self.supervisor.parts["ledger"].poll() is not None
+                ):
+                    raise PartFailed("the ledger did not take the founding; see logs/ledger.log")
+                try:
+                    found = await client.tx(tx_id(tx))
+                    if found is not None:
+                        break
+                    await client.broadcast_tx_sync(tx)
+                except RpcError:
+                    pass
+                await asyncio.sleep(0.05)
+            if found.code:
+                raise PartFailed(f"the ledger refused a founding transaction: {found.log}")
+
+    async def _tell(self, client: RpcClient) -> None:
+        progress = Progress(self.site, self.clock)
+        while True:
+            await asyncio.sleep(_LINE_EVERY_S)
+            self.say(await progress.line(client))
+
+    async def _drain(self, end_s: int) -> None:
+        """Go on until the ledger has every record that was signed up to `end_s`."""
+        self.say("time is up; letting the last records arrive")
+        deadline = time.monotonic() + _DRAIN_S
+        path = self.site.run_dir / "gateway" / "gateway.db"
+        while time.monotonic() < deadline:
+            self.supervisor.revive()
+            await asyncio.sleep(0.2)
+            if _is_drained(path, set(self.site.addresses.values()), end_s):
+                return
+        self.say("the last records did not arrive in time; the report says which")
+
+    def stop(self) -> None:
+        """Boards first, then who collects from them, then the ledger, the world last."""
+        order = [*self.site.scenario.boards, "gateway", "ledger", "rig"]
+        self.supervisor.stop(order)
+
+
+def run(scenario: Scenario, run_dir: Path, say: Say) -> dict[str, object]:
+    """Do a whole run in `run_dir`, which must not exist; returns its report."""
+    running = Run(site.build(run_dir, scenario, _free_port(), say), say)
+    try:
+        end_s = asyncio.run(running.live())
+        running.stop()
+    finally:
+        running.supervisor.kill_all()
+    supervisor = running.supervisor
+    report = outcome.account_for(running.site, end_s, supervisor.kills, supervisor.restarts, say)
+    (run_dir / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+    return report
+
+
+def _is_drained(path: Path, boards: set[bytes], end_s: int) -> bool:
+    """Whether every board's chain has passed `end_s` and nothing waits for the ledger."""
+    try:
+        store = Store.open_readonly(path)
+    except StoreError:
+        return False
+    try:
+        heads = store.heads()
+        passed = boards <= heads.keys() and all(head.time_s > end_s for head in heads.values())
+        return passed and not len(store.outbox)
+    except StoreError:
+        return False
+    finally:
+        store.close()
+
+
+def _parts(built: site.Site, clock: Clock) -> list[Part]:
+    env = {ENV: clock.to_env()}
+    logs = built.run_dir / "logs"
+    logs.mkdir(exist_ok=True)
+
+    def process(name: str, *argv: str) -> ProcessPart:
+        command = [sys.executable, "-m", *argv]
+        return ProcessPart(name, command, env, logs / f"{name}.log")
+
+    home, port = str(built.ledger_home), str(built.rpc_port)
+    rig_json, toml = str(built.run_dir / "rig.json"), str(built.gateway_config)
+    boards = [BoardPart(name, built.board(name, env)) for name in built.scenario.boards]
+    return [
+        process("rig", "truewatt.emulator.rig", rig_json),
+        process("ledger", "truewatt", "ledger", "run", "--home", home, "--port", port),
+        *boards,
+        process("gateway", "truewatt", "gateway", "run", "--config", toml),
+    ]
+
+
+def _free_port() -> int:
+    """A port that a restarted ledger can have again."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

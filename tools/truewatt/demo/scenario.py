@@ -1,0 +1,196 @@
+"""What the demo builds, as data: an M-LMD, homes with a meter each, what is behind their relays.
+
+One place decides names, addresses, pins and sizes; `site` turns them into the files that the
+rig, the boards, the gateway and the ledger read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from ledger.contracts.params import Area, ChainParams, EnergyPrice, Limits
+from wireformat import codes
+
+AREA = 1
+CHAIN_ID = "truewatt-demo"
+MLMD = "x1"
+BUS = "bus0"
+
+WATER_HEATER, EV = 0, 1
+ASSETS = ("water_heater", "ev")
+RELAY_PINS = (26, 27)
+UTC_DAY_S = 86_400
+
+FIXED_LIMIT_W = 40_000
+OVERLOAD_LIMIT_W = 30_000
+
+ORIGIN_MS = 1_782_864_000_000
+"""Simulated time that every run begins at, less the time of day: 2026-07-01T00:00:00Z."""
+
+
+@dataclass(frozen=True)
+class HomePlan:
+    """One home: its assets' powers, the price its owner accepts, when the car must be full."""
+
+    name: str
+    meter: str
+    address: int
+    heater_w: int
+    ev_w: int
+    ev_need_wh: int
+    price_limit: int
+    ev_deadline_s: int
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A run's plan; everything random in it comes from `seed`."""
+
+    seed: int
+    minutes: float
+    speed: float
+    homes: tuple[HomePlan, ...]
+    start_min: int
+    profiles: Path | None = None
+    kills: int = 0
+    arch: str = "native"
+    origin_ms: int = field(default=ORIGIN_MS)
+
+    @property
+    def start_ms(self) -> int:
+        """Simulated Unix time at which the run begins."""
+        return self.origin_ms + self.start_min * 60_000
+
+    @property
+    def wall_s(self) -> float:
+        """Real seconds that the run takes, without setting up and draining."""
+        return self.minutes * 60.0
+
+    @property
+    def boards(self) -> list[str]:
+        """Names of all boards, the M-LMD first."""
+        return [MLMD, *(home.meter for home in self.homes)]
+
+
+def plan_homes(seed: int, count: int) -> tuple[HomePlan, ...]:
+    """Homes of a seed. Half of the cars have a deadline soon enough to overrule the price."""
+    homes = []
+    for number in range(1, count + 1):
+        rng = Random(f"home-{seed}-{number}")
+        homes.append(
+            HomePlan(
+                name=f"h{number}",
+                meter=f"m{number}",
+                address=10 + number,
+                heater_w=rng.choice([1500, 2000, 2500]),
+                ev_w=3700,
+                ev_need_wh=rng.choice([7000, 9000, 11000]),
+                price_limit=rng.choice([290_000, 300_000, 310_000]),
+                ev_deadline_s=(21 if number % 2 else 23) * 3600,
+            )
+        )
+    return tuple(homes)
+
+
+def chain_params(operator_root: bytes, certificates: tuple[bytes, ...], homes: int) -> ChainParams:
+    """Prices of the demo's area: they rise with its load and fall with its own sun.
+
+    The slopes scale with the number of homes, so that a street of 30 sees the prices of one of 3.
+    """
+    return ChainParams(
+        operator_root=operator_root,
+        areas=(
+            Area(
+                area=AREA,
+                price_interval_s=300,
+                formula="linear",
+                energies=(
+                    EnergyPrice(codes.GRID, 280_000, 150_000, 600_000, 24_000 // homes, 0),
+                    EnergyPrice(
+                        codes.SOLAR, 240_000, 60_000, 400_000, 12_000 // homes, 60_000 // homes
+                    ),
+                ),
+            ),
+        ),
+        certificates=certificates,
+        limits=Limits(),
+    )
+
+
+def rig_config(scenario: Scenario) -> dict[str, object]:
+    """`rig.json`: buses, boards and homes of the emulated world."""
+    return {
+        "seed": scenario.seed,
+        "out": "rig",
+        "buses": [{"name": BUS, "baud": 9600, "paced": False, "boards": scenario.boards}],
+        "boards": {
+            MLMD: {"role": "mlmd"},
+            **{home.meter: {"role": "meter", "home": home.name} for home in scenario.homes},
+        },
+        "homes": [_home(home) for home in scenario.homes],
+        "profiles": None if scenario.profiles is None else str(scenario.profiles.absolute()),
+        "start_local": f"{scenario.start_min // 60:02d}:{scenario.start_min % 60:02d}",
+    }
+
+
+def _home(home: HomePlan) -> dict[str, object]:
+    return {
+        "name": home.name,
+        "section": MLMD,
+        "assets": {
+            "water_heater": {"power_w": home.heater_w},
+            "ev": {
+                "power_w": home.ev_w,
+                "need_wh": home.ev_need_wh,
+                "from_min": 16 * 60 + 20,
+                "until_min": 7 * 60,
+            },
+        },
+    }
+
+
+def board_config(scenario: Scenario, name: str, operator_root: bytes) -> dict[str, object]:
+    """`/config.json` of one board, as an installer would write it."""
+    config: dict[str, object] = {
+        "name": name,
+        "chain_id": CHAIN_ID,
+        "area": AREA,
+        "operator_root": operator_root.hex(),
+        "metering": {"driver": "pzem004t", "uart": 2},
+        "interval_s": 60,
+        "boundary_s": 900,
+        "comms_timeout_s": 600,
+        "restore_delay_s": [0, 30],
+        "journal_kib": 768,
+        "wdt_ms": 60_000,
+    }
+    if name == MLMD:
+        return config | {
+            "role": "mlmd",
+            "bus": {"address": 1, "uart": 1},
+            "channels": [{"kind": "section", "energy": "grid", "sensor": 1}],
+            "relays": [{"pin": RELAY_PINS[0], "safe": "closed", "name": "breaker"}],
+            "fixed_limit_w": FIXED_LIMIT_W,
+            "overload_limit_w": OVERLOAD_LIMIT_W,
+        }
+    home = next(home for home in scenario.homes if home.meter == name)
+    return config | {
+        "role": "meter",
+        "bus": {"address": home.address, "uart": 1},
+        "channels": [
+            {"kind": "load", "energy": "grid", "sensor": 1},
+            {"kind": "generation", "energy": "solar", "sensor": 2},
+        ],
+        "relays": [
+            # Hot water when nobody decides; the car waits until somebody does.
+            {"pin": RELAY_PINS[WATER_HEATER], "safe": "closed", "name": ASSETS[WATER_HEATER]},
+            {"pin": RELAY_PINS[EV], "safe": "open", "name": ASSETS[EV]},
+        ],
+    }
+
+
+def channel_names(name: str) -> tuple[str, ...]:
+    """What each channel of a board measures, as the rig's log calls it."""
+    return ("section",) if name == MLMD else ("load", "pv")
