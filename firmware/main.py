@@ -1,12 +1,16 @@
 """Entry point on a board: reads the configuration and runs the role it names."""
 
+import gc
 import sys
 
-import core
-from core import paths
-from core.errors import BoardError, NotProvisioned
-from core.log import log
-from wireformat import codes
+# Loading leaves garbage; collected often, it does not scatter what stays over the whole heap.
+gc.threshold(4096)
+
+import core  # noqa: E402
+from core import paths  # noqa: E402
+from core.errors import BoardError, NotProvisioned  # noqa: E402
+from core.log import log  # noqa: E402
+from wireformat import codes  # noqa: E402
 
 
 def main() -> None:

@@ -35,7 +35,7 @@ from metering.recorder import Recorder
 from wireformat import codes, modbus_map
 
 TICK_MS = 200
-GC_THRESHOLD_BYTES = 16384
+GC_THRESHOLD_BYTES = 4096
 RESTART_DELAY_MS = 1000
 
 
@@ -220,7 +220,7 @@ def run(node: Node, reset: object) -> None:
     try:
         asyncio.run(node.run())
     except Exception as error:  # whatever it is, a meter must not stand still
-        log("node", "restarts")
         sys.print_exception(error)
         time.sleep_ms(RESTART_DELAY_MS)
+    finally:
         reset()

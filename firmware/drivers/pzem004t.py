@@ -98,7 +98,7 @@ class Pzem004t:
         got = 0
         while True:
             left_ms = deadline_ms - self._clock.up_ms()
-            chunk = await self._port.read(left_ms, 64) if left_ms > 0 else b""
+            chunk = await self._port.read(left_ms) if left_ms > 0 else b""
             if not chunk:
                 raise self._fault(got)
             got += len(chunk)

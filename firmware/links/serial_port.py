@@ -2,6 +2,8 @@
 
 import asyncio
 
+_CHUNK_BYTES = 64
+
 
 class SerialPort:
     """`uart` must be pollable; `de` is a `machine.Pin` or None (auto-direction transceiver)."""
@@ -9,6 +11,7 @@ class SerialPort:
     def __init__(self, uart: object, baud: int, de: object = None) -> None:
         self._uart = uart
         self._reader = asyncio.StreamReader(uart)
+        self._chunk = bytearray(_CHUNK_BYTES)
         self._de = de
         self.baud = baud
 
@@ -16,12 +19,13 @@ class SerialPort:
         """3.5 characters of 11 bits, rounded up: the least gap between frames."""
         return max(2, 38500 // self.baud + 1)
 
-    async def read(self, timeout_ms: int, limit: int = 256) -> bytes:
+    async def read(self, timeout_ms: int) -> bytes:
         """What has arrived, as soon as there is something; empty after `timeout_ms`."""
         try:
-            return await asyncio.wait_for_ms(self._reader.read(limit), timeout_ms) or b""
+            count = await asyncio.wait_for_ms(self._reader.readinto(self._chunk), timeout_ms)
         except asyncio.TimeoutError:
             return b""
+        return bytes(memoryview(self._chunk)[: count or 0])
 
     def discard(self) -> None:
         """Forget what has arrived."""
