@@ -85,26 +85,42 @@ class Enforcer:
         """Take over the area's open commands. Raises `LedgerError`."""
         answer = await self._link.query("/commands", cbor.encode({0: self._area}))
         listed = set()
-        for data in _rows(answer.value or b"\x80"):
-            command = self._verified(data)
-            listed.add(command.id)
-            if not await self._store.run(self._store.store.commands.known, command.id):
-                await self._adopt(command, data)
+        lie: LedgerLied | None = None
+        for data in self._rows(answer.value or cbor.encode([])):
+            try:
+                command = self._verified(data)
+                listed.add(command.id)
+                if not await self._store.run(self._store.store.commands.known, command.id):
+                    await self._adopt(command, data)
+            except LedgerLied as error:
+                # One forged command must not keep back the others.
+                lie = error
         await self._reconcile(listed)
+        if lie is not None:
+            raise lie
+
+    def _rows(self, value: bytes) -> list[bytes]:
+        try:
+            rows = cbor.decode(value)
+        except WireError as error:
+            raise self._node.lie(f"list of commands: {error}") from error
+        if not isinstance(rows, list) or not all(isinstance(row, bytes) for row in rows):
+            raise self._node.lie("list of commands is no list of byte strings")
+        return rows
 
     def _verified(self, data: bytes) -> Command:
         """A command that the control key signed."""
         control = self._directory.control
         if control is None:
-            raise LedgerLied("commands without a control certificate")
+            raise self._node.lie("commands without a control certificate")
         key = open_certificate(control[1], self._chain_id, self._root).public_key
         try:
             opened = open_signed(Command.CODE, data, self._chain_id)
         except WireError as error:
-            raise LedgerLied(f"command: {error}") from error
+            raise self._node.lie(f"command: {error}") from error
         signed = signature_holds(key, opened.to_be_signed, opened.signature)
         if opened.kid != identity.kid(key) or not signed:
-            raise LedgerLied("a command that the control key did not sign")
+            raise self._node.lie("a command that the control key did not sign")
         assert isinstance(opened.record, Command)
         return opened.record
 
@@ -115,7 +131,7 @@ class Enforcer:
             # Its block is final, but the header that proves it comes next.
             return
         if any(getattr(intent, name) != getattr(command, name) for name in _FIELDS):
-            raise LedgerLied(f"command {command.id.hex()} differs from its intent")
+            raise self._node.lie(f"command {command.id.hex()} differs from its intent")
         if intent.status != objects.OPEN:
             return
         now_ms = self._clock.unix_ms()
@@ -200,13 +216,3 @@ class Enforcer:
         commands = self._store.store.commands
         await self._store.run(commands.expire, order.id, self._clock.unix_ms())
         self._notices.clear(f"command {order.device.hex()[:8]}")
-
-
-def _rows(value: bytes) -> list[bytes]:
-    try:
-        rows = cbor.decode(value)
-    except WireError as error:
-        raise LedgerLied(f"list of commands: {error}") from error
-    if not isinstance(rows, list) or not all(isinstance(row, bytes) for row in rows):
-        raise LedgerLied("list of commands is no list of byte strings")
-    return rows

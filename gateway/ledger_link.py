@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.errors import GatewayError
+from ledger.blocks import Block
 from ledger.light import Provider
-from ledger.merkle import Proof
 
 
 class LedgerError(GatewayError):
@@ -43,6 +43,22 @@ class LedgerBehind(LedgerError):
     code = "ledger_behind"
 
 
+class LightStoreFailed(LedgerError):
+    """The file of verified headers can't be read or written, or is damaged."""
+
+    code = "light_store_failed"
+    todo = "free space, or move light.db away: it is rebuilt from the genesis"
+
+
+class TrustExpired(LedgerError):
+    """The newest verified header is older than the trusting period."""
+
+    code = "trust_expired"
+    todo = (
+        "check this gateway's time; else vouch for the chain anew with a longer trusting_period_s"
+    )
+
+
 @dataclass(frozen=True)
 class Answer:
     """Answer to a query: `value` (None: no such key) after block `height`; an encoded proof."""
@@ -54,14 +70,9 @@ class Answer:
 
 @dataclass(frozen=True)
 class Included:
-    """A transaction in a block, with the proof under the block's data hash.
-
-    `code` and `result` are the node's word; what counts is proven from the state.
-    """
+    """Where the node says that a transaction is, and how it ended: its word, to be verified."""
 
     height: int
-    data: bytes
-    proof: Proof
     code: int
     result: bytes
     log: str
@@ -88,7 +99,11 @@ class LedgerLink(Protocol):
         ...
 
     async def transaction(self, identifier: bytes) -> Included | None:
-        """A transaction by its SHA-256, if a block holds it."""
+        """A transaction by its SHA-256, if the node knows of a block that holds it."""
+        ...
+
+    async def block(self, height: int) -> Block:
+        """A block whose body fits its own header; whether that header is true is not said."""
         ...
 
     async def broadcast(self, data: bytes) -> Checked:

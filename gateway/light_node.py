@@ -11,16 +11,16 @@ from pathlib import Path
 from gateway.ledger_link import (
     Included,
     LedgerBehind,
-    LedgerError,
     LedgerLied,
     LedgerLink,
     LedgerUnreachable,
+    LightStoreFailed,
+    TrustExpired,
 )
 from ledger.clock import Clock
 from ledger.genesis import Genesis
 from ledger.light import LightBlock, LightClient, LightError, LightParams, SqliteStore
-from ledger.light.errors import BlockNotFound, ProviderError
-from ledger.merkle import MerkleError
+from ledger.light.errors import BlockNotFound, HeaderExpired, ProviderError, StoreError
 from ledger.state.proof import StateProof, StateProofError, verify_proof
 from ledger.tx import tx_id
 
@@ -49,7 +49,6 @@ class LightNode:
         self._lock = asyncio.Lock()
         latest = self._store.latest()
         self.height = latest.height if latest else 0
-        self.advanced = asyncio.Condition()
         self.lies = 0
 
     def close(self) -> None:
@@ -66,8 +65,6 @@ class LightNode:
             self.height = block.height
             if block.height % _PRUNE_EVERY == 0:
                 self._store.prune(KEPT_HEADERS)
-            async with self.advanced:
-                self.advanced.notify_all()
         return self.height
 
     async def header(self, height: int) -> LightBlock:
@@ -84,7 +81,7 @@ class LightNode:
             proof = StateProof.decode(answer.proof)
             verify_proof(block.header.app_hash, key, answer.value, proof)
         except StateProofError as error:
-            raise self._lie(f"key {key[:40]!r} after block {answer.height}: {error}") from error
+            raise self.lie(f"key {key[:40]!r} after block {answer.height}: {error}") from error
         return answer.value, answer.height
 
     async def included(self, identifier: bytes) -> Included | None:
@@ -92,26 +89,20 @@ class LightNode:
         found = await self._link.transaction(identifier)
         if found is None:
             return None
-        block = await self.header(found.height)
-        try:
-            if tx_id(found.data) != identifier:
-                raise self._lie(f"another transaction than {identifier.hex()}")
-            # Leaves of the data tree are the transactions' hashes.
-            found.proof.verify(block.header.data_hash, identifier)
-        except MerkleError as error:
-            raise self._lie(f"transaction in block {found.height}: {error}") from error
+        verified = await self.header(found.height)
+        block = await self._link.block(found.height)
+        # `block` fits its own header, so it is the true one if that header is.
+        if block.header.hash() != verified.hash:
+            raise self.lie(f"block {found.height} is another than its validators signed")
+        if identifier not in (tx_id(data) for data in block.txs):
+            raise self.lie(f"block {found.height} lacks transaction {identifier.hex()}")
         return found
-
-    async def time_s(self) -> int:
-        """Time of the newest verified header, 0 before the first."""
-        latest = self._store.latest()
-        return latest.header.time_ns // _NS if latest else 0
 
     async def _start(self) -> LightBlock:
         """Trust block 1 because the genesis' validators signed it."""
         first = await self._link.blocks.light_block(1)
         if first.validators.hash() != self._genesis.validators.hash():
-            raise self._lie("block 1 has other validators than the genesis")
+            raise self.lie("block 1 has other validators than the genesis")
         return await self._client.trust(1, first.hash)
 
     async def _verified(self, work: Awaitable[LightBlock]) -> LightBlock:
@@ -121,9 +112,14 @@ class LightNode:
             raise LedgerBehind(str(error)) from error
         except ProviderError as error:
             raise LedgerUnreachable(str(error)) from error
+        except StoreError as error:
+            raise LightStoreFailed(str(error)) from error
+        except HeaderExpired as error:
+            raise TrustExpired(str(error)) from error
         except LightError as error:
-            raise self._lie(f"{type(error).__name__}: {error}") from error
+            raise self.lie(f"{type(error).__name__}: {error}") from error
 
-    def _lie(self, what: str) -> LedgerError:
+    def lie(self, what: str) -> LedgerLied:
+        """The named error for an answer that doesn't verify; counted."""
         self.lies += 1
         return LedgerLied(what)

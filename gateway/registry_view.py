@@ -2,7 +2,7 @@
 
 from gateway.admit import Board
 from gateway.directory import Directory, Entry
-from gateway.ledger_link import LedgerError, LedgerLied, LedgerLink
+from gateway.ledger_link import LedgerError, LedgerLink
 from gateway.light_node import LightNode
 from gateway.signer import open_certificate
 from gateway.store import Head, StoreError
@@ -72,7 +72,7 @@ class RegistryView:
             return
         device = unpack(Device, value)
         if identity.address(device.public_key) != address:
-            raise LedgerLied(f"registry/device/{address.hex()} holds another key")
+            raise self._node.lie(f"registry/device/{address.hex()} holds another key")
         board = Board(
             address=address,
             public_key=device.public_key,
@@ -92,14 +92,14 @@ class RegistryView:
         try:
             certificate = open_certificate(answer.value, self._chain_id, self._root)
         except ValueError as error:
-            raise LedgerLied(f"control certificate: {error}") from error
+            raise self._node.lie(f"control certificate: {error}") from error
         fits = certificate.role == codes.CONTROL and certificate.area in (0, self._area)
         if not fits or certificate.expires_s <= self._clock.unix_ms() // 1000:
-            raise LedgerLied("control certificate of another role or area, or expired")
+            raise self._node.lie("control certificate of another role or area, or expired")
         address = identity.address(certificate.public_key)
         value, height = await self._node.prove(CERT + address)
         if value is None or unpack(KeyCertificate, value).revoked_height:
-            raise LedgerLied("control certificate that the registry doesn't hold in force")
+            raise self._node.lie("control certificate that the registry doesn't hold in force")
         await self._keep(CONTROL_CACHE, answer.value, height)
         self._directory.set_control(certificate.serial, answer.value)
 

@@ -48,9 +48,16 @@ class Puller:
             trouble = error
         if job.batch:
             await store.run(store.store.commit, job.batch)
+            self._count(board.address, len(job.batch.records))
         if trouble is not None:
             raise trouble
         return Pulled(len(job.batch.records), job.head, job.more, job.held)
+
+    def _count(self, device: bytes, records: int) -> None:
+        if records:
+            admitted = self._tools.admitted
+            admitted[device] = admitted.get(device, 0) + records
+            self._tools.on_records()
 
     async def _search(self, job: "_Job") -> None:
         """Look behind a hole for the signed events that name it, a batch of records a visit."""

@@ -1,6 +1,7 @@
 """What every visit to a board works with, passed in once."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from gateway.admit import Admission
 from gateway.directory import Directory
@@ -12,7 +13,10 @@ from ledger.clock import Clock
 
 @dataclass(frozen=True)
 class Tools:
-    """`ack_certificate` is (serial, signed bytes); intervals are seconds of `clock`."""
+    """`ack_certificate` is (serial, signed bytes); intervals are seconds of `clock`.
+
+    `admitted` counts records by board since the start; `on_records` is called after each commit.
+    """
 
     clock: Clock
     store: StoreThread
@@ -24,3 +28,5 @@ class Tools:
     poll_s: int = 10
     beacon_s: int = 3600
     batch_records: int = 64
+    admitted: dict[bytes, int] = field(default_factory=dict)
+    on_records: Callable[[], None] = lambda: None

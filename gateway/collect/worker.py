@@ -22,6 +22,7 @@ from gateway.collect.tools import Tools
 from gateway.collect.visit import Place
 from gateway.config import BusConfig
 from gateway.store import StoreError
+from gateway.tasks import is_cancelled
 
 log = logging.getLogger("gateway")
 
@@ -50,7 +51,7 @@ class BusWorker:
     async def run(self) -> None:
         """Keep the bus going for ever."""
         try:
-            while not _cancelled():
+            while not is_cancelled():
                 if not self.bus.is_open:
                     await self._reopen()
                 await self._step()
@@ -136,13 +137,3 @@ class BusWorker:
 
     def _report(self, key: str, error: CollectError | StoreError) -> None:
         self._tools.notices.report(key, error, self._tools.clock.unix_ms())
-
-
-def _cancelled() -> bool:
-    """Whether this task was told to end.
-
-    Before Python 3.12 `asyncio.wait_for`, which pymodbus awaits replies with, swallows a
-    cancellation that comes together with the reply.
-    """
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

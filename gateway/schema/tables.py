@@ -37,7 +37,7 @@ LEDGER = Table(
         "chain_id": Field(CHAIN_ID),
         "operator_root": Field(PUBLIC_KEY),
         "genesis": Field(PATH),
-        "trusting_period_s": optional(Whole(3600, 366 * 86400, "s"), 14 * 86400),
+        "trusting_period_s": optional(Whole(3600, 100 * 366 * 86400, "s"), 366 * 86400),
     }
 )
 

@@ -63,13 +63,7 @@ class Outbox:
         with self._database.write() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO tx_in_flight VALUES (1, ?, ?, ?, ?)",
-                (
-                    tx.hash,
-                    tx.nonce,
-                    tx.data,
-                    max(tx.records, default=0),
-                    cbor.encode(list(tx.records)),
-                ),
+                (tx.hash, tx.nonce, tx.data, cbor.encode(list(tx.records))),
             )
 
     def in_flight(self) -> TxInFlight | None:

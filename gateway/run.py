@@ -1,0 +1,221 @@
+"""One gateway process: everything wired together, started, supervised and stopped in order.
+
+Other processes may start, stop and die at any time: each loop here retries and says once what is
+wrong. Only a bug ends the process from within.
+"""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from gateway.admit import Admission, Rules
+from gateway.collect.collector import Collector
+from gateway.collect.tools import Tools
+from gateway.config import Config
+from gateway.directory import Directory
+from gateway.enforce import Enforcer
+from gateway.errors import GatewayError
+from gateway.ledger_link import LedgerError, LedgerLink
+from gateway.light_node import LightNode
+from gateway.notices import Notices
+from gateway.registry_view import RegistryView
+from gateway.rpc_link import RpcLink
+from gateway.signer import Signer, load_ack_certificate
+from gateway.status import snapshot, write_status
+from gateway.store import Store, StoreError, StoreFull, StoreLocked
+from gateway.store_thread import StoreThread
+from gateway.submit import Submitter
+from gateway.tasks import is_cancelled
+from ledger.clock import Clock
+from ledger.genesis import Genesis
+
+log = logging.getLogger("gateway")
+
+LEDGER_POLL_S, LEDGER_POLL_WALL_S = 1.0, 0.1
+DELIVER_POLL_S, DELIVER_POLL_WALL_S = 1.0, 0.05
+STATUS_S, STATUS_WALL_S = 5.0, 0.2
+RETRY_WALL_S = 1.0
+"""Polling intervals in the run's clock, each with the least of it in wall time."""
+
+
+class Gateway:
+    """Built from a configuration; `run` returns after `stop`."""
+
+    def __init__(self, config: Config, clock: Clock, store: StoreThread, link: LedgerLink) -> None:
+        self._config, self._clock, self._store, self._link = config, clock, store, link
+        ledger = config.ledger
+        self.notices = Notices()
+        self.directory = Directory()
+        signer = Signer.load(config.key_file, ledger.chain_id)
+        certificate, data = load_ack_certificate(
+            config.ack_certificate, signer, ledger.chain_id, ledger.operator_root, config.area
+        )
+        self.node = LightNode(
+            link,
+            Genesis.load(ledger.genesis),
+            config.data_dir / "light.db",
+            clock,
+            ledger.trusting_period_s,
+        )
+        tools = self._tools(signer, (certificate.serial, data))
+        self.collector = Collector(tools, config.buses)
+        self._admitted = tools.admitted
+        self.registry = RegistryView(
+            self.node,
+            link,
+            store,
+            self.directory,
+            clock,
+            config.area,
+            ledger.chain_id,
+            ledger.operator_root,
+        )
+        self.submitter = Submitter(
+            self.node, link, store, signer, self.notices, clock, ledger.chain_id
+        )
+        self.enforcer = Enforcer(
+            self.node,
+            link,
+            store,
+            self.collector,
+            self.directory,
+            self.notices,
+            clock,
+            config.area,
+            ledger.chain_id,
+            ledger.operator_root,
+        )
+        self._stop = asyncio.Event()
+
+    def _tools(self, signer: Signer, ack_certificate: tuple[int, bytes]) -> Tools:
+        config = self._config
+        rules = Rules(config.clock_ahead_s, config.clock_age_s)
+        return Tools(
+            clock=self._clock,
+            store=self._store,
+            admission=Admission(config.ledger.chain_id, rules, self.directory.by_kid),
+            directory=self.directory,
+            signer=signer,
+            notices=self.notices,
+            ack_certificate=ack_certificate,
+            poll_s=config.poll_s,
+            beacon_s=config.beacon_s,
+            batch_records=config.batch_records,
+        )
+
+    def stop(self) -> None:
+        """Let `run` return."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Collect, follow, submit and enforce until `stop`."""
+        self._admitted.update(await self._store.run(self._store.store.counts))
+        await self.registry.load()
+        loops = [
+            asyncio.create_task(self.collector.run(), name="collect"),
+            asyncio.create_task(self._for_ever(self._ledger_step, "ledger"), name="ledger"),
+            asyncio.create_task(self._for_ever(self._deliver_step, "enforce"), name="enforce"),
+            asyncio.create_task(self._for_ever(self._status_step, "status"), name="status"),
+        ]
+        stopping = asyncio.create_task(self._stop.wait(), name="stop")
+        try:
+            done, _ = await asyncio.wait([*loops, stopping], return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in [*loops, stopping]:
+                task.cancel()
+            await asyncio.gather(*loops, stopping, return_exceptions=True)
+            await self._close()
+
+    async def _close(self) -> None:
+        await self._link.close()
+        self.node.close()
+        self._store.close()
+        log.info("stopped")
+
+    async def _for_ever(self, step: Callable[[], Awaitable[None]], key: str) -> None:
+        """Repeat `step`; a named error is told once and tried again, others are bugs."""
+        while not is_cancelled():
+            try:
+                await step()
+            except StoreError as error:
+                self.notices.report("store", error, self._clock.unix_ms())
+                await asyncio.sleep(RETRY_WALL_S)
+            except (GatewayError, OSError) as error:
+                named = error if isinstance(error, GatewayError) else GatewayError(str(error), key)
+                self.notices.report(key, named, self._clock.unix_ms())
+                await asyncio.sleep(RETRY_WALL_S)
+            else:
+                self.notices.clear(key)
+
+    async def _ledger_step(self) -> None:
+        """One round with the ledger: headers, registry, commands in, records out."""
+        await self.node.follow()
+        await self.registry.refresh()
+        try:
+            await self.enforcer.fetch()
+        except LedgerError as error:
+            self.notices.report("commands", error, self._clock.unix_ms())
+        else:
+            self.notices.clear("commands")
+        while await self.submitter.step():
+            pass
+        await self._link.new_block(max(self._clock.wall(LEDGER_POLL_S), LEDGER_POLL_WALL_S))
+
+    async def _deliver_step(self) -> None:
+        self.enforcer.work.clear()
+        await self.enforcer.deliver()
+        wait_s = max(self._clock.wall(DELIVER_POLL_S), DELIVER_POLL_WALL_S)
+        try:
+            async with asyncio.timeout(wait_s):
+                await self.enforcer.work.wait()
+        except TimeoutError:
+            return
+
+    async def _status_step(self) -> None:
+        status = await self._store.run(
+            snapshot,
+            self._config.name,
+            self._clock.unix_ms(),
+            self.collector,
+            self.node,
+            self._store.store,
+            self.notices,
+            dict(self._admitted),
+        )
+        write_status(self._config.data_dir, status)
+        await asyncio.sleep(max(self._clock.wall(STATUS_S), STATUS_WALL_S))
+
+
+async def run_gateway(config: Config, clock: Clock) -> None:
+    """Run until SIGTERM or SIGINT. Raises the named error of what can't be started with."""
+    config.data_dir.mkdir(parents=True, exist_ok=True)
+    store = StoreThread(await _open_store(config.data_dir / "gateway.db"))
+    gateway = Gateway(config, clock, store, RpcLink(config.ledger.rpc))
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_one_line)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, gateway.stop)
+    log.info("gateway %s, area %d, %s", config.name, config.area, config.data_dir)
+    await gateway.run()
+
+
+async def _open_store(path: Path) -> Store:
+    """Wait for what passes by itself; what doesn't is for a person."""
+    told = False
+    while True:
+        try:
+            return Store.open(path)
+        except (StoreLocked, StoreFull) as error:
+            if not told:
+                log.warning("%s", error)
+            told = True
+            await asyncio.sleep(RETRY_WALL_S)
+
+
+def _one_line(_: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+    """Frames that pymodbus can't decode surface in the event loop: one line each is enough."""
+    log.debug("%s: %r", context.get("message"), context.get("exception"))
