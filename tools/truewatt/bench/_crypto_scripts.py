@@ -1,6 +1,7 @@
 """The programs that `truewatt bench crypto` runs on MicroPython."""
 
-# Arguments: which operation, how often. The set-up is the same for every operation, so it cancels out between N times and none.
+# Arguments: which operation, how often. The set-up, the same for all, cancels out between N times
+# and none.
 OPERATIONS = """
 import sys
 from crypto import ed25519

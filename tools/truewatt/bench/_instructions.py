@@ -27,6 +27,10 @@ class InstructionCountError(Exception):
         self.todo = todo
 
 
+class MeasuredProgramError(InstructionCountError):
+    """The program whose instructions were to be counted failed."""
+
+
 @dataclass(frozen=True)
 class Count:
     """Instructions of a whole run, the totals at its marks, and what it printed."""
@@ -47,20 +51,16 @@ def count_instructions(script: str, module_path: Path, *arguments: str) -> Count
     Raises InstructionCountError, or a ToolchainError if qemu or MicroPython can't be had.
     """
     command = [*qemu_arm(plugins=True), "-plugin", str(_plugin()), *_guest(), "-c", script]
-    with open(os.devnull, "wb") as marks:
-        # The shell gives the file its number; the guest's descriptors are the host's.
-        redirect = f'exec "$@" 3>&{marks.fileno()}'
-        done = subprocess.run(
-            ["/bin/sh", "-c", redirect, "sh", *command, *arguments],
-            env={**os.environ, "MICROPYPATH": str(module_path)},
-            capture_output=True,
-            text=True,
-            timeout=_TIMEOUT_S,
-            pass_fds=[marks.fileno()],
-            check=False,
-        )
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$@" 3>/dev/null', "sh", *command, *arguments],
+        env={**os.environ, "MICROPYPATH": str(module_path)},
+        capture_output=True,
+        text=True,
+        timeout=_TIMEOUT_S,
+        check=False,
+    )
     if done.returncode:
-        raise InstructionCountError(
+        raise MeasuredProgramError(
             f"the measured program failed: {done.stderr.strip()[-400:] or done.returncode}",
             command[0],
             "Run hw-tests/crypto first: they say what is wrong with the code.",

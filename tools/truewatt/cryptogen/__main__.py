@@ -19,13 +19,13 @@ def generated() -> dict[Path, str]:
 
 def main(argv: list[str]) -> int:
     """Return 1 if `--check` finds a module that differs from what would be written."""
-    stale = [path for path, text in generated().items() if _read(path) != text]
+    stale = {path: text for path, text in generated().items() if _read(path) != text}
     if "--check" in argv:
         for path in stale:
             print(f"{path}: differs from its generator; run python -m truewatt.cryptogen")
         return 1 if stale else 0
-    for path in stale:
-        path.write_text(generated()[path])
+    for path, text in stale.items():
+        path.write_text(text)
         print(f"wrote {path}")
     return 0
 

@@ -6,6 +6,8 @@ digit i = 52*tooth + 26*block + column. Entry j of a block is
 kept as (y + x, y - x, 2*d*x*y), each canonical, two 13-bit limbs (i and i + 10) in a word.
 """
 
+from functools import cache
+
 from truewatt.cryptogen import curve
 from truewatt.cryptogen.curve import D, L, P, Point
 from truewatt.cryptogen.field_vm import LIMB_BITS, LIMB_MASK, LIMBS
@@ -28,11 +30,21 @@ def packed_words(value: int) -> list[int]:
     return [digits[i] | digits[i + 10] << 16 for i in range(10)]
 
 
+@cache
+def _doubled(times: int) -> Point:
+    """2^times * B."""
+    if times == 0:
+        return curve.BASE
+    half = _doubled(times - 1)
+    return curve.add(half, half)
+
+
+@cache
 def comb_point(block: int, entry: int) -> Point:
     """One entry of the comb, by the formula above."""
-    point = curve.multiply(1 << SPACING * (TEETH - 1) + COLUMNS * block, curve.BASE)
+    point = _doubled(SPACING * (TEETH - 1) + COLUMNS * block)
     for tooth in range(TEETH - 1):
-        term = curve.multiply(1 << SPACING * tooth + COLUMNS * block, curve.BASE)
+        term = _doubled(SPACING * tooth + COLUMNS * block)
         point = curve.add(point, term if entry >> tooth & 1 else curve.negate(term))
     return point
 
