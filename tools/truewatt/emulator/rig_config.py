@@ -1,0 +1,269 @@
+"""rig.json: what electrical world to build. Every error names its key and what was expected."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from truewatt.emulator.json_table import RigConfigError as RigConfigError
+from truewatt.emulator.json_table import Table
+from truewatt.emulator.physics.assets import DailyChargeSpec, WaterHeaterSpec
+from truewatt.emulator.physics.profiles import Label
+
+Rest = Literal["open", "closed", "hold"]
+AssetSpec = WaterHeaterSpec | DailyChargeSpec
+
+
+@dataclass(frozen=True)
+class BusConfig:
+    """One RS-485 bus and the boards on it."""
+
+    name: str
+    boards: tuple[str, ...]
+    baud: int = 9600
+    paced: bool = False
+    noise_bit_error: float = 0.0
+    loss: float = 0.0
+    delay_ms: float = 0.0
+
+
+@dataclass(frozen=True)
+class SensorConfig:
+    """A metering module: its address, and what it measures (load, pv, net, section)."""
+
+    address: int
+    measure: str
+
+
+@dataclass(frozen=True)
+class RelayConfig:
+    """A relay on a pin. `rest`: its contact while the board does not drive the pin."""
+
+    pin: int
+    asset: str
+    active_high: bool = True
+    rest: Rest = "open"
+
+
+@dataclass(frozen=True)
+class BoardConfig:
+    """A board's place in the world: at a home (role meter) or at a junction (role mlmd)."""
+
+    name: str
+    role: str
+    home: str | None
+    sensors: tuple[SensorConfig, ...]
+    relays: tuple[RelayConfig, ...]
+
+
+@dataclass(frozen=True)
+class HomeConfig:
+    """A home. `section`: the M-LMD it is behind. `site`: of the profile file (None: next free)."""
+
+    name: str
+    section: str | None
+    site: str | None = None
+    pv_kwp: float | None = None
+    line_ohm: float = 0.08
+    assets: dict[str, AssetSpec] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RigConfig:
+    """All of rig.json. `start_local`: local date and time, or HH:MM, that the run begins at."""
+
+    out: Path
+    seed: int
+    buses: tuple[BusConfig, ...]
+    boards: dict[str, BoardConfig]
+    homes: tuple[HomeConfig, ...]
+    voltage_v: float = 230.0
+    source_ohm: float = 0.05
+    frequency_hz: float = 50.0
+    profiles: Path | None = None
+    profile_label: Label = "ending"
+    slot_minutes: int = 15
+    start_local: str | None = None
+
+
+_METER_SENSORS = [{"address": 1, "measure": "load"}, {"address": 2, "measure": "pv"}]
+_SECTION_SENSORS = [{"address": 1, "measure": "section"}]
+_METER_RELAYS = [
+    {"pin": 26, "asset": "water_heater", "rest": "closed"},
+    {"pin": 27, "asset": "ev", "rest": "open"},
+]
+_BREAKER = [{"pin": 26, "asset": "breaker", "rest": "closed"}]
+_ASSETS: dict[str, Any] = {"water_heater": {}, "ev": {}}
+_DAILY_CHARGES = {
+    "ev": DailyChargeSpec(),
+    "battery": DailyChargeSpec(2500.0, 5000.0, from_min=10 * 60, until_min=16 * 60),
+}
+
+
+def load_rig_config(path: Path) -> RigConfig:
+    """Read rig.json; paths in it are relative to it. Raises RigConfigError."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RigConfigError(str(path), "a readable JSON file", str(error)) from error
+    return parse_rig_config(value, path.parent)
+
+
+def parse_rig_config(value: object, base: Path) -> RigConfig:
+    """Check the content of rig.json. Raises RigConfigError."""
+    top = Table("", value)
+    boards = {name: _board(name, table) for name, table in top.named("boards", {})}
+    homes = tuple(_home(table) for table in top.tables("homes", []))
+    feeder = Table("feeder.", top.raw("feeder", {}))
+    profiles = top.text_or_none("profiles")
+    config = RigConfig(
+        out=base / top.text("out", "rig"),
+        seed=top.whole("seed", 1),
+        buses=tuple(_bus(table) for table in top.tables("buses", [])),
+        boards=boards,
+        homes=homes,
+        voltage_v=feeder.number("voltage_v", 230.0, 50.0, 1000.0),
+        source_ohm=feeder.number("source_ohm", 0.05, 0.0, 10.0),
+        frequency_hz=feeder.number("frequency_hz", 50.0, 45.0, 65.0),
+        profiles=None if profiles is None else base / profiles,
+        profile_label="starting" if _starts(top) else "ending",
+        slot_minutes=top.whole("slot_minutes", 15, 1, 1440),
+        start_local=top.text_or_none("start_local"),
+    )
+    feeder.end()
+    top.end()
+    _check_references(config)
+    return config
+
+
+def _starts(top: Table) -> bool:
+    return top.text("profile_label", "ending", ("ending", "starting")) == "starting"
+
+
+def _bus(table: Table) -> BusConfig:
+    boards = table.raw("boards", [])
+    if not isinstance(boards, list) or not all(isinstance(name, str) for name in boards):
+        raise table.error("boards", "a list of names", boards)
+    bus = BusConfig(
+        name=table.text("name"),
+        boards=tuple(boards),
+        baud=table.whole("baud", 9600, 300, 1_000_000),
+        paced=table.flag("paced", False),
+        noise_bit_error=table.number("noise_bit_error", 0.0, 0.0, 1.0),
+        loss=table.number("loss", 0.0, 0.0, 1.0),
+        delay_ms=table.number("delay_ms", 0.0, 0.0, 60_000.0),
+    )
+    table.end()
+    return bus
+
+
+def _board(name: str, table: Table) -> BoardConfig:
+    role = table.text("role", None, ("meter", "mlmd"))
+    meter = role == "meter"
+    home = table.text_or_none("home")
+    if meter != (home is not None):
+        raise table.error("home", "the home of a meter; none for an M-LMD", home)
+    sensors = table.tables("sensors", _METER_SENSORS if meter else _SECTION_SENSORS)
+    relays = table.tables("relays", _METER_RELAYS if meter else _BREAKER)
+    board = BoardConfig(name, role, home, tuple(map(_sensor, sensors)), tuple(map(_relay, relays)))
+    table.end()
+    return board
+
+
+def _sensor(table: Table) -> SensorConfig:
+    sensor = SensorConfig(
+        address=table.whole("address", None, 1, 0xF7),
+        measure=table.text("measure", None, ("load", "pv", "net", "section")),
+    )
+    table.end()
+    return sensor
+
+
+def _relay(table: Table) -> RelayConfig:
+    rest = table.text("rest", "open", ("open", "closed", "hold"))
+    relay = RelayConfig(
+        pin=table.whole("pin", None, 0, 48),
+        asset=table.text("asset"),
+        active_high=table.flag("active_high", True),
+        rest="closed" if rest == "closed" else "hold" if rest == "hold" else "open",
+    )
+    table.end()
+    return relay
+
+
+def _home(table: Table) -> HomeConfig:
+    pv_kwp = table.raw("pv_kwp", None)
+    assets = {name: _asset(name, spec) for name, spec in table.named("assets", _ASSETS)}
+    home = HomeConfig(
+        name=table.text("name"),
+        section=table.text_or_none("section"),
+        site=table.text_or_none("site"),
+        pv_kwp=None if pv_kwp is None else float(pv_kwp),
+        line_ohm=table.number("line_ohm", 0.08, 0.0, 10.0),
+        assets=assets,
+    )
+    table.end()
+    return home
+
+
+def _asset(name: str, table: Table) -> AssetSpec:
+    if name == "water_heater":
+        spec: AssetSpec = _water_heater(table, WaterHeaterSpec())
+    elif name in _DAILY_CHARGES:
+        spec = _daily_charge(table, _DAILY_CHARGES[name])
+    else:
+        known = ", ".join(("water_heater", *_DAILY_CHARGES))
+        raise table.error("", "an asset: " + known, name)
+    table.end()
+    return spec
+
+
+def _water_heater(table: Table, default: WaterHeaterSpec) -> WaterHeaterSpec:
+    return WaterHeaterSpec(
+        power_w=table.number("power_w", default.power_w),
+        tank_wh=table.number("tank_wh", default.tank_wh, 1.0),
+        draw_wh_per_day=table.number("draw_wh_per_day", default.draw_wh_per_day),
+        standby_w=table.number("standby_w", default.standby_w),
+    )
+
+
+def _daily_charge(table: Table, default: DailyChargeSpec) -> DailyChargeSpec:
+    return DailyChargeSpec(
+        power_w=table.number("power_w", default.power_w),
+        need_wh=table.number("need_wh", default.need_wh),
+        from_min=table.whole("from_min", default.from_min, 0, 1440),
+        until_min=table.whole("until_min", default.until_min, 0, 1440),
+    )
+
+
+def _check_references(config: RigConfig) -> None:
+    """Names must lead somewhere, and boards must be able to measure and switch what they say."""
+    homes = {home.name: home for home in config.homes}
+    if len(homes) != len(config.homes):
+        raise RigConfigError("homes", "each name once", [home.name for home in config.homes])
+    for board in config.boards.values():
+        _check_board(board, homes)
+    for home in config.homes:
+        if home.section is not None and home.section not in config.boards:
+            raise RigConfigError(f"homes.{home.name}.section", "a board", home.section)
+    for bus in config.buses:
+        for name in bus.boards:
+            if name not in config.boards:
+                raise RigConfigError(f"buses.{bus.name}.boards", "names of boards", name)
+
+
+def _check_board(board: BoardConfig, homes: dict[str, HomeConfig]) -> None:
+    key = f"boards.{board.name}"
+    if board.role == "mlmd" and board.name not in {home.section for home in homes.values()}:
+        raise RigConfigError(key, "homes with this section", list(homes))
+    if board.home is not None and board.home not in homes:
+        raise RigConfigError(f"{key}.home", "one of " + ", ".join(homes), board.home)
+    for sensor in board.sensors:
+        if (sensor.measure == "section") != (board.home is None):
+            expected = "section at an M-LMD, load, pv or net at a meter"
+            raise RigConfigError(f"{key}.sensors", expected, sensor.measure)
+    known = {"breaker"} if board.home is None else set(homes[board.home].assets)
+    for relay in board.relays:
+        if relay.asset not in known:
+            expected = "one of " + ", ".join(sorted(known))
+            raise RigConfigError(f"{key}.relays", expected, relay.asset)
