@@ -35,7 +35,10 @@ class ConfigError(GatewayError):
 
 @dataclass(frozen=True)
 class DeviceConfig:
-    """One place on a bus: the Modbus address, and what people call the board there."""
+    """One place on a bus: the Modbus address, and what people call the board there.
+
+    `max_power_w` 0: the gateway's limit for a board of its role.
+    """
 
     address: int
     name: str
@@ -80,7 +83,8 @@ class Config:
     batch_records: int
     clock_ahead_s: int
     clock_age_s: int
-    max_power_w: int
+    max_channel_w: int
+    max_section_w: int
     ledger: LedgerConfig
     buses: tuple[BusConfig, ...]
 
@@ -146,9 +150,8 @@ def _config(values: Mapping[str, object], base: Path) -> Config:
     top = dict(cast(dict[str, object], values["gateway"]))
     for name in ("data_dir", "key_file", "ack_certificate"):
         top[name] = base / cast(str, top[name])
-    max_power_w = cast(int, top["max_power_w"])
     rows = cast(list[dict[str, object]], values["bus"])
-    buses = tuple(_bus(row, max_power_w, base) for row in rows)
+    buses = tuple(_bus(row, base) for row in rows)
     ledger = _ledger(cast(dict[str, object], values["ledger"]), base)
     return Config(**top, ledger=ledger, buses=buses)  # type: ignore[arg-type]
 
@@ -163,14 +166,14 @@ def _ledger(row: dict[str, object], base: Path) -> LedgerConfig:
     )
 
 
-def _bus(row: dict[str, object], max_power_w: int, base: Path) -> BusConfig:
+def _bus(row: dict[str, object], base: Path) -> BusConfig:
     fields = {key: value for key, value in row.items() if key != "device"}
     fields["port"] = str(base / cast(str, row["port"]))
     devices = tuple(
         DeviceConfig(
             cast(int, device["address"]),
             cast(str, device["name"]),
-            cast(int, device["max_power_w"]) or max_power_w,
+            cast(int, device["max_power_w"]),
         )
         for device in cast(list[dict[str, object]], row["device"])
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from gateway.admit import Board
 from gateway.store import Head
+from wireformat import codes
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Entry:
 class Directory:
     """Boards by address and by key id. `wanted` holds the addresses to look up."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_channel_w: int = 25_000, max_section_w: int = 250_000) -> None:
+        self._defaults_w = {codes.METER: max_channel_w, codes.MLMD: max_section_w}
         self._entries: dict[bytes, Entry] = {}
         self._by_kid: dict[bytes, bytes] = {}
         self._most_w: dict[bytes, int] = {}
@@ -46,8 +48,8 @@ class Directory:
         found = self.entry(address)
         if found is None:
             return None
-        most_w = self._most_w.get(address)
-        return replace(found.board, max_power_w=most_w) if most_w else found.board
+        default_w = self._defaults_w.get(found.board.role, 0)
+        return replace(found.board, max_power_w=self._most_w.get(address) or default_w)
 
     def by_kid(self, kid: bytes) -> Board | None:
         """The board that owns a key id."""
@@ -59,7 +61,7 @@ class Directory:
         return sorted(self._entries)
 
     def limit(self, address: bytes, max_power_w: int) -> None:
-        """What the line behind a board can carry, from the configuration of its place."""
+        """What the line behind a board can carry; 0: the default of its role."""
         self._most_w[address] = max_power_w
 
     @property

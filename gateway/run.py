@@ -47,7 +47,7 @@ class Gateway:
         self._config, self._clock, self._store, self._link = config, clock, store, link
         ledger = config.ledger
         self.notices = Notices()
-        self.directory = Directory()
+        self.directory = Directory(config.max_channel_w, config.max_section_w)
         signer = Signer.load(config.key_file, ledger.chain_id)
         certificate, data = load_ack_certificate(
             config.ack_certificate, signer, ledger.chain_id, ledger.operator_root, config.area

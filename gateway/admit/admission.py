@@ -28,7 +28,7 @@ FindBoard = Callable[[bytes], Board | None]
 class Rules:
     """Bounds on what a board with trusted time may claim, in seconds from the gateway's now."""
 
-    clock_ahead_s: int = 120
+    clock_ahead_s: int = 300
     clock_age_s: int = 60 * 86400
 
 

@@ -12,7 +12,12 @@ from wireformat.chained import Feeder, Reading
 IMPORT_WH, EXPORT_WH, MEAN_W, MAX_W = range(4)
 """Columns of `wireformat.chained.CHANNEL`."""
 
-RESOLUTION_WH = 1
+RESOLUTION_WH = 2
+"""A register step lies within 1 Wh of the true energy, at both ends of the interval."""
+
+UNKNOWN_TIME_S = 86_400
+"""How long is assumed to have passed where either end's clock is not trusted."""
+
 _REGISTERS = ((IMPORT_WH, "import"), (EXPORT_WH, "export"))
 
 MeasuredRecord = Reading | Feeder
@@ -79,17 +84,17 @@ def _check_registers(
                 raise ImplausibleRegister(
                     f"{name} register fell by {-grown_wh} Wh", f"{where} channel {index}"
                 )
-            if most_wh is not None and grown_wh > most_wh:
+            if grown_wh > most_wh:
                 raise ImplausibleRegister(
                     f"{name} register grew by {grown_wh} Wh, at most {most_wh} Wh",
                     f"{where} channel {index}",
                 )
 
 
-def _most_wh(record: MeasuredRecord, before: Measured, max_power_w: int) -> int | None:
-    """What the line can carry since `before`; None if the time between is not known."""
+def _most_wh(record: MeasuredRecord, before: Measured, max_power_w: int) -> int:
+    """What the line can carry since `before`."""
     if not before.clock_trusted or record.flags & codes.CLOCK_UNTRUSTED:
-        return None
+        return max_power_w * UNKNOWN_TIME_S // 3600 + RESOLUTION_WH
     # One interval more: the register is read some time before the record is stamped.
     duration_s = max(record.time_s - before.time_s, 0) + record.interval_s
     return max_power_w * duration_s // 3600 + RESOLUTION_WH

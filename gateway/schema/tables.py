@@ -25,9 +25,11 @@ GATEWAY = Table(
         "poll_s": optional(Whole(1, 3600, "s"), 10),
         "beacon_s": optional(Whole(60, 86400, "s"), 3600),
         "batch_records": optional(Whole(1, 64), 64),
-        "clock_ahead_s": optional(Whole(1, 86400, "s"), 120),
+        "clock_ahead_s": optional(Whole(1, 86400, "s"), 300),
         "clock_age_s": optional(Whole(3600, 366 * 86400, "s"), 60 * 86400),
-        "max_power_w": optional(Whole(100, 10_000_000, "W"), 30_000),
+        # What a line can carry; the ledger's limits are the same by default.
+        "max_channel_w": optional(Whole(100, 10_000_000, "W"), 25_000),
+        "max_section_w": optional(Whole(100, 10_000_000, "W"), 250_000),
     }
 )
 
