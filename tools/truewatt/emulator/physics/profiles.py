@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import Literal, NamedTuple, TextIO
 
 Label = Literal["ending", "starting"]
 
@@ -59,8 +59,7 @@ class Profiles:
         return len(next(iter(self.sites.values())).load_kwh)
 
 
-@dataclass
-class _Row:
+class _Row(NamedTuple):
     line: int
     time_s: int
     site: str
@@ -122,33 +121,39 @@ def _columns(path: Path, header: list[str]) -> dict[str, int]:
 def _rows(
     path: Path, reader: Iterator[list[str]], columns: dict[str, int], slot_s: int
 ) -> Iterator[_Row]:
+    site_at = columns["site"]
+    time_name = "slot" if "slot" in columns else "time_local"
+    time_at = columns[time_name]
+    energies_at = [(name, columns.get(name)) for name in ("load_kwh", *_OPTIONAL)]
+    # Every site has the same times, and reading them is what costs most.
+    times: dict[str, int] = {}
     for line, fields in enumerate(reader, 2):
         if len(fields) != len(columns):
             expected = f"{len(columns)} fields"
             raise ProfileError(path, line, "-", f"{len(fields)} fields", expected)
-        site = fields[columns["site"]].strip()
-        if not site:
+        if not fields[site_at]:
             raise ProfileError(path, line, "site", "empty", "a name")
+        text = fields[time_at]
+        time_s = times.get(text)
+        if time_s is None:
+            time_s = times[text] = _time(path, line, time_name, text, slot_s)
         energies = [
-            _energy(path, line, name, fields[columns[name]]) if name in columns else 0.0
-            for name in ("load_kwh", "pv_kwh", "pv_kwp")
+            0.0 if at is None else _energy(path, line, name, fields[at]) for name, at in energies_at
         ]
-        yield _Row(line, _time(path, line, columns, fields, slot_s), site, *energies)
+        yield _Row(line, time_s, fields[site_at], *energies)
 
 
-def _time(path: Path, line: int, columns: dict[str, int], fields: list[str], slot_s: int) -> int:
-    if "slot" in columns:
-        text = fields[columns["slot"]].strip()
+def _time(path: Path, line: int, column: str, text: str, slot_s: int) -> int:
+    if column == "slot":
         if not text.isdecimal():
-            raise ProfileError(path, line, "slot", repr(text), "a whole number from 0")
+            raise ProfileError(path, line, column, repr(text), "a whole number from 0")
         return _SLOT_EPOCH_S + int(text) * slot_s
-    text = fields[columns["time_local"]].strip()
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
         time = None
     if time is None or time.tzinfo is not None:
-        raise ProfileError(path, line, "time_local", repr(text), "YYYY-MM-DD HH:MM:SS, no zone")
+        raise ProfileError(path, line, column, repr(text), "YYYY-MM-DD HH:MM:SS, no zone")
     return int(time.replace(tzinfo=UTC).timestamp())
 
 
@@ -156,8 +161,9 @@ def _energy(path: Path, line: int, column: str, text: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        value = math.nan
-    if not math.isfinite(value) or value < 0:
+        value = -1.0
+    # Refuses NaN too.
+    if not 0 <= value < math.inf:
         raise ProfileError(path, line, column, repr(text), "a number, 0 or more")
     return value
 
