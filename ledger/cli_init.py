@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ledger import keys
+from ledger.blocks.header import MAX_CHAIN_ID_CHARS
 from ledger.clock import Clock
 from ledger.genesis import Genesis
 from ledger.setup import (
@@ -41,6 +42,10 @@ def init(home: Path, chain_id: str, areas: int, price_interval_s: int) -> int:
         raise InitError(f"{target}: there is a chain already; choose another --home")
     if not 1 <= areas <= 256:
         raise InitError(f"--areas {areas}: expected 1..256")
+    if not 0 < len(chain_id.encode()) <= MAX_CHAIN_ID_CHARS or "|" in chain_id:
+        raise InitError(f"--chain-id {chain_id!r}: expected a chain id of 1 to 50 bytes, no '|'")
+    if not 10 <= price_interval_s <= 86_400:
+        raise InitError(f"--price-interval {price_interval_s}: expected 10..86400 seconds")
     home.mkdir(parents=True, exist_ok=True)
     genesis = _genesis(home, chain_id, areas, price_interval_s)
     draft = target.with_suffix(".new")
