@@ -22,7 +22,7 @@ SIGNATURE_BYTES = 64
 
 _ORDER = int.from_bytes(tables.ORDER, "little")
 _HASH_SLICE_BYTES = 256
-_CACHE_LABEL = b"truewatt public key of"
+_CACHE_LABEL = b"truewatt public key"
 
 # The last seed's public key, and SHA-256 of the seed's secret (which tells nothing of it).
 _cached_tag = bytearray(32)
@@ -135,9 +135,10 @@ def sign(seed, message):
 
 def _find_public_key_steps(ws):
     """ws.points[32:] = the public key, from the cache if it is that of ws.secret."""
-    label = hashlib.sha256(_CACHE_LABEL)
-    label.update(ws.secret)
-    tag = label.digest()
+    # The secret first: it fills a block, so the hash object's buffer ends with the label alone.
+    hasher = hashlib.sha256(ws.secret)
+    hasher.update(_CACHE_LABEL)
+    tag = hasher.digest()
     if differs(tag, _cached_tag, 32):
         yield from _public_key_steps(ws)
         copy(_cached_tag, tag, 0, 0, 32)

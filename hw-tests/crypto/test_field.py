@@ -88,3 +88,26 @@ def test_canonical_bytes(board: Any) -> None:
     registers += [TIGHT] + [_below(TIGHT) for _ in range(100)]
     answers = board.ask(("packed", _words(limbs)) for limbs in registers)
     assert answers == [(_value(limbs) % P).to_bytes(32, "little") for limbs in registers]
+
+
+def test_no_column_reaches_32_bits_by_computation() -> None:
+    """The carry chains of a product with every limb at its largest: each sum on the way."""
+    for first, second in ((TIGHT, LOOSE_SUM), (TIGHT, LOOSE_NEGATED)):
+        columns = [0] * 40
+        for i, x in enumerate(first):
+            for j, y in enumerate(second):
+                columns[i + j] += x * y
+        sums = []
+        carry = 0
+        for k in range(20, 40):
+            sums.append(columns[k] + carry)
+            # Whatever the low bits, the digit is at most MASK; the highest keeps all.
+            columns[k], carry = MASK, sums[-1] >> field_vm.LIMB_BITS
+        columns[39] = sums[-1]
+        carry = 0
+        for k in range(20):
+            sums.append(columns[k + 20] * field_vm.FOLD + columns[k] + carry)
+            carry = sums[-1] >> field_vm.LIMB_BITS
+        sums.append(carry * field_vm.FOLD + MASK)
+        assert max(sums) < 2**32
+        assert (sums[-1] >> field_vm.LIMB_BITS) + MASK >> field_vm.LIMB_BITS <= 5
