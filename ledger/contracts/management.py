@@ -82,11 +82,11 @@ def asset_key(area: int, device: bytes, asset: int) -> bytes:
     return u32(area) + device + bytes((asset,))
 
 
-def on_reading(ctx: Context, measured: Measured) -> None:
-    """Note each asset's relay state and running time from a meter's reading."""
-    record = measured.record
+def on_reading(ctx: Context, measured: Measured) -> bool:
+    """Note each asset's relay state and running time; True if a run with a deadline is done."""
+    record, is_done = measured.record, False
     if not isinstance(record, Reading):
-        return
+        return False
     for asset_number, flag in enumerate(codes.RELAY_CLOSED[: measured.device.relays]):
         key = asset_key(measured.device.area, measured.address, asset_number)
         wishes = ctx.load(Preferences, PREFERENCES + key)
@@ -95,8 +95,11 @@ def on_reading(ctx: Context, measured: Measured) -> None:
             continue
         asset.actual = RELAY_CLOSED if record.flags & flag else RELAY_OPEN
         if wishes.run_s:
+            was_short = asset.run_s < wishes.run_s
             _count_run(wishes, asset, record)
+            is_done = is_done or (was_short and asset.run_s >= wishes.run_s)
         ctx.save(ASSET + key, asset)
+    return is_done
 
 
 def _count_run(wishes: Preferences, asset: Asset, record: Reading) -> None:

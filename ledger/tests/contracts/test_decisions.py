@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ledger import setup
 from ledger.contracts import control, errors, management, objects, pricing
 from ledger.contracts.formulas import linear
-from ledger.contracts.objects import RELAY_CLOSED, RELAY_OPEN, Asset, Intent, Preferences, Price
+from ledger.contracts.objects import RELAY_CLOSED, Asset, Intent, Preferences, Price
 from ledger.contracts.params import EnergyPrice, Limits
 from ledger.contracts.policy import decide
 from ledger.tests.contracts.kit import START_MS, Board, World, kinds, of_kind
@@ -153,11 +153,9 @@ def test_a_run_with_a_deadline_starts_in_time_whatever_it_costs():
     board.now_s = world.now_ms // 1000
     readings = [board.reading(load_wh=10) for _ in range(11)]
     done = world.block(world.tx("gateway", setup.RecordsBody(records=readings)), after_s=660)
-    done = world.block(after_s=120) if not _intents(done) else done
     key = management.asset_key(1, board.address, 0)
     assert world.get(Asset, management.ASSET + key).run_s >= 600
-    world.block(after_s=600)
-    assert world.get(Asset, management.ASSET + key).desired == RELAY_OPEN
+    assert [(e["action"], e["why"]) for e in _intents(done)] == [(codes.OPEN, "price")]
 
 
 def test_an_overloaded_section_sheds_the_lowest_priority_and_brings_it_back():
