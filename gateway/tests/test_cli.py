@@ -1,0 +1,74 @@
+"""The command line: what a person reads, and the exit status."""
+
+import json
+
+import pytest
+
+from gateway import cli
+from gateway.tests.test_config import GOOD
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "gateway.toml"
+    path.write_text(GOOD)
+    for name in ("keys/gateway", "keys/ack.cert", "genesis.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    return path
+
+
+def test_check_config_says_that_all_is_well(config, capsys):
+    assert cli.main(["check-config", str(config)]) == 0
+    assert "good; 1 bus(es), 2 board(s), area 1" in capsys.readouterr().out
+
+
+def test_check_config_shows_every_error_and_fails(config, capsys):
+    config.write_text(GOOD.replace("area = 1\n", "area = 0\n").replace("9600", "96"))
+    assert cli.main(["check-config", str(config)]) == 1
+    said = capsys.readouterr().err
+    assert "gateway.area = 0" in said
+    assert "bus[0].baud = 96" in said
+    assert str(config) in said
+
+
+def test_check_config_names_files_that_are_missing(config, capsys, tmp_path):
+    (tmp_path / "genesis.json").unlink()
+    assert cli.main(["check-config", str(config)]) == 1
+    assert "ledger.genesis" in capsys.readouterr().err
+
+
+def test_status_without_a_run_says_how_to_start(config):
+    with pytest.raises(cli.NoStatus) as caught:
+        cli.main(["status", "--config", str(config)])
+    assert "truewatt gateway run" in caught.value.todo
+
+
+def test_status_is_a_table(config, capsys, tmp_path):
+    board = {
+        "name": "m1",
+        "bus": "bus0",
+        "bus_address": 1,
+        "device": "ab" * 20,
+        "state": "ok",
+        "records": 12,
+        "unacked": 1,
+    }
+    status = {
+        "gateway": "gw1",
+        "records": 12,
+        "outbox": 3,
+        "light": {"height": 9, "lies": 0},
+        "boards": [board],
+        "refusals": {"gap": 2},
+        "commands": {},
+        "notices": {"m2": {"text": "NoReply: nothing within 500 ms"}},
+    }
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "status.json").write_text(json.dumps(status))
+    assert cli.main(["status", "--config", str(config)]) == 0
+    said = capsys.readouterr().out
+    assert "m1           bus0/1         abababababababab   ok" in said
+    assert "refusals: gap 2" in said
+    assert "commands: none" in said
+    assert "! m2: NoReply" in said

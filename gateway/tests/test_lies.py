@@ -1,0 +1,289 @@
+"""A node that lies: every answer that doesn't verify is refused by name, counted, not believed."""
+
+import asyncio
+import base64
+import contextlib
+import json
+from collections.abc import Callable
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from gateway.admit import Board
+from gateway.collect.collector import Collector
+from gateway.directory import Directory, Entry
+from gateway.enforce import Enforcer
+from gateway.ledger_link import LedgerLied, LedgerUnreachable
+from gateway.light_node import LightNode
+from gateway.notices import Notices
+from gateway.registry_view import DEVICE, RegistryView
+from gateway.rpc_link import RpcLink
+from gateway.store import Store
+from gateway.store_thread import StoreThread
+from gateway.tests.plant import Plant
+from gateway.tests.signing import CHAIN, T0, seal
+from ledger.genesis import Genesis
+from wireformat import cbor, codes
+from wireformat.control import Command
+
+Lie = Callable[[str, dict, dict], None]
+
+
+class LyingNode:
+    """A proxy before the real node; `lie(method, params, result)` may change each result."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.lie: Lie = lambda method, params, result: None
+        self.url = ""
+
+    async def __aenter__(self) -> "LyingNode":
+        app = web.Application()
+        app.router.add_post("/", self._pass_on)
+        self._runner = web.AppRunner(app)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self._session = aiohttp.ClientSession()
+        port = self._runner.addresses[0][1]
+        self.url = f"http://127.0.0.1:{port}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._session.close()
+        await self._runner.cleanup()
+
+    async def _pass_on(self, request: web.Request) -> web.Response:
+        asked = await request.json()
+        async with self._session.post(self._url, json=asked) as response:
+            answer = json.loads(await response.read())
+        if "result" in answer:
+            self.lie(asked["method"], asked["params"], answer["result"])
+        return web.json_response(answer)
+
+
+class Half:
+    """The ledger's side of a gateway, in this process, behind a node that may lie."""
+
+    def __init__(self, plant: Plant, url: str) -> None:
+        self.link = RpcLink(url)
+        genesis = Genesis.load(plant.folder / "ledger" / "genesis.json")
+        path = plant.folder / "light.db"
+        self.node = LightNode(self.link, genesis, path, plant.clock, 86_400)
+        self.store = StoreThread(Store.open(plant.folder / "gateway.db"))
+        self.directory = Directory()
+        self.registry = RegistryView(
+            self.node, self.link, self.store, self.directory, plant.clock, 1, CHAIN, plant.root
+        )
+        notices = Notices()
+        self.enforcer = Enforcer(
+            self.node,
+            self.link,
+            self.store,
+            Collector.__new__(Collector),
+            self.directory,
+            notices,
+            plant.clock,
+            1,
+            CHAIN,
+            plant.root,
+        )
+
+    async def close(self) -> None:
+        await self.link.close()
+        self.node.close()
+        self.store.close()
+
+
+def run(tmp_path, scenario):
+    async def main():
+        async with Plant(tmp_path, 1) as plant:
+            await plant.enrol()
+            async with LyingNode(plant.url) as liar:
+                half = Half(plant, liar.url)
+                with contextlib.suppress(asyncio.CancelledError):
+                    await scenario(plant, liar, half)
+                await half.close()
+
+    asyncio.run(main())
+
+
+def header_lie(field, value):
+    def lie(method, params, result):
+        if method == "commit":
+            result["signed_header"]["header"][field] = value
+
+    return lie
+
+
+def vote_lie(method, params, result):
+    if method == "commit":
+        votes = result["signed_header"]["commit"]["signatures"]
+        votes[0]["signature"] = base64.b64encode(bytes(64)).decode()
+
+
+HEADER_LIES = {
+    "app_hash": header_lie("app_hash", "AA" * 32),
+    "chain_id": header_lie("chain_id", "another"),
+    "time": header_lie("time", "2099-01-01T00:00:00Z"),
+    "signature": vote_lie,
+}
+
+
+def test_headers_that_do_not_verify_are_not_followed(tmp_path):
+    async def scenario(plant, liar, half):
+        for number, (name, lie) in enumerate(HEADER_LIES.items(), 1):
+            liar.lie = lie
+            with pytest.raises(LedgerLied):
+                await half.node.follow()
+            assert (half.node.height, half.node.lies) == (0, number), name
+        liar.lie = lambda *_: None
+        assert await half.node.follow() > 0
+
+    run(tmp_path, scenario)
+
+
+def value_lie(method, params, result):
+    """Another value under the true proof."""
+    if method == "abci_query" and result["response"]["value"]:
+        raw = bytearray(base64.b64decode(result["response"]["value"]))
+        raw[10] ^= 1
+        result["response"]["value"] = base64.b64encode(raw).decode()
+
+
+def absence_lie(method, params, result):
+    """What is there, denied."""
+    if method == "abci_query":
+        result["response"].update(code=3, value=None)
+
+
+def proof_lie(method, params, result):
+    """The true value of another key's proof."""
+    if method == "abci_query":
+        result["response"]["proofOps"] = None
+
+
+def height_lie(method, params, result):
+    """A proof dated to another block, whose state had another root."""
+    if method == "abci_query":
+        result["response"]["height"] = "1"
+
+
+def test_values_without_their_proof_are_not_believed(tmp_path):
+    async def scenario(plant, liar, half):
+        await half.node.follow()
+        meter = plant.meters[0]
+        half.directory.wanted.add(meter.address)
+        for lie in (value_lie, absence_lie, proof_lie, height_lie):
+            liar.lie = lie
+            with pytest.raises(LedgerLied):
+                await half.registry.refresh()
+            assert half.directory.board(meter.address) is None, lie.__doc__
+        liar.lie = lambda *_: None
+        await half.registry.refresh()
+        assert half.directory.board(meter.address).public_key == meter.public_key
+        assert half.store.store.cache.get(DEVICE + meter.address)
+
+    run(tmp_path, scenario)
+
+
+def forged_command(plant, seed):
+    record = Command(
+        id=bytes(8),
+        counter=1,
+        target=plant.meters[0].address,
+        asset=0,
+        action=codes.OPEN,
+        value=0,
+        not_before_s=T0,
+        expires_s=T0 + 10**6,
+        height=1,
+        index=0,
+    )
+    return seal(seed, record)
+
+
+def test_a_command_without_its_key_or_its_intent_is_not_taken(tmp_path):
+    """Signed by a stolen gateway key: a lie. By the control key, without an intent: not taken."""
+
+    async def scenario(plant, liar, half):
+        await half.node.follow()
+        await half.registry.refresh()
+        rows = b""
+
+        def lie(method, params, result):
+            if method == "abci_query" and params["path"] == "/commands":
+                result["response"]["value"] = base64.b64encode(rows).decode()
+
+        liar.lie = lie
+        rows = cbor.encode([forged_command(plant, plant.seeds["gateway"])])
+        with pytest.raises(LedgerLied, match="control key did not sign"):
+            await half.enforcer.fetch()
+        rows = cbor.encode([forged_command(plant, plant.seeds["control"])])
+        await half.enforcer.fetch()
+        assert half.store.store.commands.counts() == {}
+
+    run(tmp_path, scenario)
+
+
+def test_a_control_certificate_of_another_root_is_not_believed(tmp_path):
+    async def scenario(plant, liar, half):
+        await half.node.follow()
+
+        def lie(method, params, result):
+            if method == "abci_query" and params["path"] == "/certificate":
+                forged = plant.certificate(codes.ACK, "gateway", 9)
+                result["response"]["value"] = base64.b64encode(forged).decode()
+
+        liar.lie = lie
+        with pytest.raises(LedgerLied, match="control certificate"):
+            await half.registry.refresh()
+        assert half.directory.control is None
+
+    run(tmp_path, scenario)
+
+
+def test_a_chain_of_other_validators_is_not_followed(tmp_path):
+    async def scenario(plant, liar, half):
+        other = tmp_path / "other"
+        other.mkdir()
+        stranger = Plant(other, 1)
+        genesis = Genesis.load(other / "ledger" / "genesis.json")
+        node = LightNode(half.link, genesis, other / "light.db", stranger.clock, 86_400)
+        with pytest.raises(LedgerLied, match="other validators than the genesis"):
+            await node.follow()
+        node.close()
+
+    run(tmp_path, scenario)
+
+
+def test_no_node_at_all_is_named(tmp_path):
+    async def scenario(plant, liar, half):
+        plant.ledger.kill()
+        plant.ledger.wait()
+        lost = Half(plant, plant.url)
+        with pytest.raises(LedgerUnreachable, match=plant.url):
+            await lost.node.follow()
+        await lost.close()
+
+    run(tmp_path, scenario)
+
+
+def test_what_was_proven_serves_while_the_ledger_is_away(tmp_path):
+    async def scenario(plant, liar, half):
+        await half.node.follow()
+        half.directory.put(Entry(Board(bytes(20), bytes(32), 1, 1, 1)))
+        meter = plant.meters[0]
+        half.directory.wanted.add(meter.address)
+        await half.registry.refresh()
+        again = Half.__new__(Half)
+        again.directory = Directory()
+        view = RegistryView(
+            half.node, half.link, half.store, again.directory, plant.clock, 1, CHAIN, plant.root
+        )
+        await view.load()
+        assert again.directory.board(meter.address).public_key == meter.public_key
+        assert again.directory.control == half.directory.control
+
+    run(tmp_path, scenario)
