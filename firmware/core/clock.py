@@ -54,11 +54,11 @@ class Clock:
         the nonce was read. A clock that is already there is left alone, so that beacons that
         took long do not make it step.
         """
+        earliest_ms = max(time_ms, last_record_s * 1000)
         latest_ms = time_ms + travel_ms
-        if latest_ms < last_record_s * 1000:
+        if latest_ms < earliest_ms:
             return False
-        now_ms = self.now_ms()
-        if not (self.trusted() and time_ms <= now_ms <= latest_ms):
-            self._unix_ms = max(time_ms + travel_ms // 2, last_record_s * 1000)
+        if not (self.trusted() and earliest_ms <= self.now_ms() <= latest_ms):
+            self._unix_ms = max(time_ms + travel_ms // 2, earliest_ms)
         self._trusted_until_ms = self._up_ms + HOLD_MS
         return True

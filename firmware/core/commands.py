@@ -122,8 +122,10 @@ class Commands:
         await self._end(id, counter, asset, action, reason, self._clock.now_ms())
 
     def _has_outcome(self, counter: int) -> bool:
+        found = False
+        # To the end always: a generator left half-way would keep its file open.
         for code, _, data in self._chain.journal.records():
             if code == Outcome.CODE:
-                if Outcome.from_payload(cose.split(data).payload).counter == counter:
-                    return True
-        return False
+                outcome = Outcome.from_payload(cose.split(data).payload)
+                found = found or outcome.counter == counter
+        return found

@@ -220,7 +220,8 @@ def run(node: Node, reset: object) -> None:
     try:
         asyncio.run(node.run())
     except Exception as error:  # whatever it is, a meter must not stand still
-        sys.print_exception(error)
-        time.sleep_ms(RESTART_DELAY_MS)
-    finally:
-        reset()
+        try:
+            sys.print_exception(error)
+            time.sleep_ms(RESTART_DELAY_MS)
+        finally:
+            reset()

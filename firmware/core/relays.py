@@ -74,12 +74,12 @@ class Relay:
             self.switch(self.safe_closed)
 
     def tick(self) -> None:
-        """Do what is due: a delayed closing, or the end of a command's validity."""
+        """Do what is due: the end of a command's validity, a delayed closing."""
+        if self._expires_s is not None and self._clock.now_s() >= self._expires_s:
+            self.fall_back()
         if self._fallback_at_ms is not None and self._clock.up_ms() >= self._fallback_at_ms:
             self._fallback_at_ms = None
             self.switch(self.safe_closed)
-        if self._expires_s is not None and self._clock.now_s() >= self._expires_s:
-            self.fall_back()
 
     # ---- commands ----------------------------------------------------------------------------
 

@@ -5,7 +5,6 @@ A record counts as journalled when its segment file was closed: LittleFS then ke
 power cut. A torn tail fails its CRC and is dropped by `recover`.
 """
 
-import errno
 import os
 
 from core.errors import JournalError, JournalFull
@@ -14,6 +13,7 @@ from journal import frames
 
 SEGMENT_BYTES = 16384
 _SUFFIX = ".seg"
+_ENOSPC = 28  # MicroPython's errno has no name for it
 
 
 class Segment:
@@ -79,7 +79,7 @@ class Journal:
                     segment.extend(frame.key, frame.size)
                     segment.end = offset
                 frame = frames.read_head(file)
-        torn = os.stat(path)[6] != segment.end
+        torn = _size_of(path) != segment.end
         if torn:
             log("journal", "torn tail dropped in %s" % path)
         if segment.count:
@@ -112,9 +112,9 @@ class Journal:
         try:
             self._write(self._path(segment.number), frame)
         except OSError as error:
-            self._sealed = True
             where = self._path(segment.number)
-            if error.errno == errno.ENOSPC:
+            self._sealed = _size_of(where) != segment.end
+            if error.errno == _ENOSPC:
                 raise JournalFull("no room for a record", where, "ack or evict older records")
             raise JournalError("write failed: %s" % error, where, "replace the board's flash")
         if segment.count == 0:
@@ -150,7 +150,7 @@ class Journal:
         # Closing the file syncs it (lfs2_file_close).
         with open(path, "ab") as file:
             if file.write(frame) != len(frame):
-                raise OSError(errno.ENOSPC)
+                raise OSError(_ENOSPC)
 
     # ---- making room -------------------------------------------------------------------------
 
@@ -166,9 +166,7 @@ class Journal:
             return None
         first = oldest.first
         if first <= self.acked:
-            for frame in self._heads_after(self.acked):
-                first = frame.key
-                break
+            first = min(frame.key for frame in self._heads_in(oldest) if frame.key > self.acked)
         return [first[0], first[1], oldest.last[0], oldest.last[1]]
 
     def evict_oldest(self) -> "list[int] | None":
@@ -202,9 +200,9 @@ class Journal:
         for segment in self._segments:
             if segment.last < cursor:
                 continue
-            start = self._start(segment, cursor)
-            for code, key, record in self._records_in(segment, start, cursor):
-                return code, key, record
+            found = _first(self._records_in(segment, self._start(segment, cursor), cursor))
+            if found is not None:
+                return found
         return None
 
     def records(self):
@@ -253,3 +251,20 @@ class Journal:
 
     def _path(self, number: int) -> str:
         return "%s/%08x%s" % (self._folder, number, _SUFFIX)
+
+
+def _first(items: object) -> object:
+    """The first of a generator's items, None if there is none; closes it and so its file."""
+    try:
+        return next(items)
+    except StopIteration:
+        return None
+    finally:
+        items.close()
+
+
+def _size_of(path: str) -> int:
+    try:
+        return os.stat(path)[6]
+    except OSError:
+        return 0

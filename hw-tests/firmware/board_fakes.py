@@ -1,0 +1,101 @@
+"""Hardware that unit tests on MicroPython hand to the firmware in place of a board's."""
+
+import sys
+
+
+class Ticks:
+    """`time` that a test moves; wraps as an ESP32's."""
+
+    PERIOD = 1 << 30
+
+    def __init__(self, now=0):
+        self.now = now
+
+    def ticks_ms(self):
+        return self.now % self.PERIOD
+
+    def ticks_diff(self, a, b):
+        half = self.PERIOD // 2
+        return (a - b + half) % self.PERIOD - half
+
+
+class Nvs:
+    """`esp32.NVS`: what is not committed is lost by `cut`."""
+
+    def __init__(self):
+        self.kept = {}
+        self.values = {}
+        self.broken = False
+
+    def _get(self, key, kind):
+        if not isinstance(self.values.get(key), kind):
+            raise OSError(-0x1102)
+        return self.values[key]
+
+    def get_i32(self, key):
+        return self._get(key, int)
+
+    def get_blob(self, key, buffer):
+        data = self._get(key, bytes)
+        buffer[: len(data)] = data
+        return len(data)
+
+    def set_i32(self, key, value):
+        self.values[key] = value
+
+    def set_blob(self, key, value):
+        self.values[key] = bytes(value)
+
+    def erase_key(self, key):
+        if key not in self.values:
+            raise OSError(-0x1102)
+        del self.values[key]
+
+    def commit(self):
+        if self.broken:
+            raise OSError(-0x1101)
+        self.kept = dict(self.values)
+
+    def cut(self):
+        self.values = dict(self.kept)
+
+
+class Pin:
+    """An output pin; `stuck` keeps its level whatever is written."""
+
+    def __init__(self, level=0):
+        self.level = level
+        self.stuck = False
+        self.writes = []
+
+    def value(self, level=None):
+        if level is None:
+            return self.level
+        self.writes.append(level)
+        if not self.stuck:
+            self.level = level
+        return None
+
+
+class Liveness:
+    """Swallows heartbeats."""
+
+    def beat(self, task):
+        pass
+
+
+def expect(name, got, wanted):
+    """Fail loudly, with the case's name."""
+    if got != wanted:
+        print("FAILED %s: got %r, expected %r" % (name, got, wanted))
+        sys.exit(1)
+
+
+def expect_raises(name, kind, function, *arguments):
+    """The exception of class `kind` that `function` must raise."""
+    try:
+        function(*arguments)
+    except kind as error:
+        return error
+    print("FAILED %s: %s was not raised" % (name, kind.__name__))
+    sys.exit(1)

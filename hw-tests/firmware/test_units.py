@@ -1,0 +1,24 @@
+"""The firmware's parts on real 32-bit MicroPython; each script names the case that fails."""
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "unit_clock.py",
+        "unit_config.py",
+        "unit_modbus.py",
+        "unit_pzem.py",
+        "unit_inbox.py",
+        "unit_gate.py",
+        "unit_breaker.py",
+    ],
+)
+def test_part(on_board, script):
+    assert on_board(script).splitlines()[-1] == "ok"
+
+
+@pytest.mark.parametrize("seed", ["1", "2"])
+def test_journal_survives_power_cuts(on_board, seed):
+    assert on_board("unit_journal.py", seed, heap_kib=4096).splitlines()[-1] == "ok"

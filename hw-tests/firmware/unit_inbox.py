@@ -1,0 +1,113 @@
+"""Frames in chunks on MicroPython: order, repetition, a full queue, statuses."""
+
+import asyncio
+import random
+import struct
+
+from board_fakes import Liveness, expect
+from links.inbox import Inbox
+from wireformat import codes
+
+ACK, COMMAND = 8, 6
+
+
+class Gate:
+    """Notes what it is given; refuses what begins with an x."""
+
+    def __init__(self):
+        self.seen = []
+
+    async def handle(self, code, data, bucket):
+        self.seen.append((code, data))
+        await asyncio.sleep_ms(0)
+        return codes.R_BAD_SIGNATURE if data[:1] == b"x" else codes.R_NONE
+
+
+def chunk(frame_id, code, data, start=0, end=None):
+    part = data[start:end]
+    return struct.pack(">HBBH", frame_id, code, len(data), start) + part + b"\0" * (len(part) & 1)
+
+
+def statuses(inbox):
+    words = struct.unpack(">12H", inbox.status())
+    return [words[at : at + 3] for at in range(0, 12, 3) if words[at]]
+
+
+def process(inbox):
+    async def run():
+        task = asyncio.create_task(inbox.run())
+        await asyncio.sleep_ms(20)
+        task.cancel()
+
+    asyncio.run(run())
+
+
+def chunks():
+    gate = Gate()
+    inbox = Inbox(gate, Liveness())
+    data = bytes(range(100, 201))
+    expect("first", inbox.put(chunk(1, ACK, data, 0, 60)), codes.R_NONE)
+    expect("partial", statuses(inbox), [(1, codes.INBOX_PARTIAL, 0)])
+    expect("a hole", inbox.put(chunk(1, ACK, data, 80)), codes.R_MALFORMED)
+    expect("repeated", inbox.put(chunk(1, ACK, data, 0, 60)), codes.R_NONE)
+    expect("last", inbox.put(chunk(1, ACK, data, 60)), codes.R_NONE)
+    expect("pending", statuses(inbox), [(1, codes.INBOX_PENDING, 0)])
+    expect("last repeated", inbox.put(chunk(1, ACK, data, 60)), codes.R_NONE)
+    process(inbox)
+    expect("handled once", gate.seen, [(ACK, data)])
+    expect("accepted", statuses(inbox), [(1, codes.INBOX_ACCEPTED, 0)])
+    inbox.put(chunk(1, ACK, data, 60))
+    process(inbox)
+    expect("not again", len(gate.seen), 1)
+    expect("middle of nothing", inbox.put(chunk(9, ACK, data, 60)), codes.R_MALFORMED)
+    inbox.put(chunk(2, ACK, b"abc"))
+    inbox.put(chunk(2, ACK, b"abc"))
+    process(inbox)
+    expect("one chunk, answer lost", len(gate.seen), 2)
+
+
+def repeats():
+    gate = Gate()
+    inbox = Inbox(gate, Liveness())
+    inbox.put(chunk(5, COMMAND, b"xyz"))
+    process(inbox)
+    expect("refused", statuses(inbox), [(5, codes.INBOX_REFUSED, codes.R_BAD_SIGNATURE)])
+    inbox.put(chunk(5, COMMAND, b"xyz"))
+    process(inbox)
+    expect("a refused frame may come again", len(gate.seen), 2)
+    inbox.put(chunk(5, COMMAND, b"abc"))
+    process(inbox)
+    expect("the id may be used again", gate.seen[-1], (COMMAND, b"abc"))
+
+
+def queue():
+    gate = Gate()
+    inbox = Inbox(gate, Liveness())
+    for frame_id in range(1, 5):
+        inbox.put(chunk(frame_id, ACK, b"a%d" % frame_id))
+    expect("full", inbox.put(chunk(6, COMMAND, b"cmd")), codes.R_BUSY)
+    process(inbox)
+    expect("all four", len(gate.seen), 4)
+    inbox.put(chunk(7, ACK, b"ack"))
+    inbox.put(chunk(8, COMMAND, b"cmd"))
+    process(inbox)
+    expect("commands first", [item[0] for item in gate.seen[4:]], [COMMAND, ACK])
+    expect("last frame", inbox.last_frame, 7)
+
+
+def garbage():
+    random.seed(11)
+    inbox = Inbox(Gate(), Liveness())
+    for _ in range(2000):
+        size = random.randrange(0, 30)
+        inbox.put(bytes(random.getrandbits(8) & random.choice((3, 255)) for _ in range(size)))
+        expect("at most four entries", len(statuses(inbox)) <= 4, True)
+    expect("too long", inbox.put(struct.pack(">HBBH", 1, ACK, 241, 0) + b"ab"), codes.R_MALFORMED)
+    expect("empty", inbox.put(struct.pack(">HBBH", 1, ACK, 0, 0) + b"ab"), codes.R_MALFORMED)
+
+
+chunks()
+repeats()
+queue()
+garbage()
+print("ok")
