@@ -63,6 +63,7 @@ FIRST_REFUSAL = MALFORMED
 """Codes from here on mean that the record is not in the chain."""
 
 _SLOT_BYTES = 8 + identity.PREV_BYTES
+MAX_GAPS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,20 +158,24 @@ def _is_broken(last: LastRecord, new: _Arrival) -> bool:
     return follows and new.record.seq != 0
 
 
+_Place = tuple[int, int]
+
+
 def _licensed(ctx: Context, last: LastRecord | None, new: _Arrival) -> bool:
     """True if noted gap events cover everything between `last` and `new`."""
-    raw = ctx.state.get(GAP + new.address)
-    if raw is None:
-        return False
-    first, end = _place(raw[:8]), _place(raw[8:])
-    begins = (
-        last is None
-        or first <= (last.epoch, last.seq + 1)
-        or (first[1] == 0 and first[0] > last.epoch)
-    )
-    epoch, seq = new.place
-    ends = new.place == (end[0], end[1] + 1) or (epoch > end[0] and seq == 0)
-    return begins and ends
+    start = (last.epoch, last.seq) if last else None
+    covered = start
+    for first, end in _gaps(ctx, new.address):
+        if covered is None or first <= covered or _may_follow(covered, first):
+            covered = end if covered is None else max(covered, end)
+    return covered is not None and covered != start and _may_follow(covered, new.place)
+
+
+def _may_follow(place: _Place, following: _Place) -> bool:
+    """True if nothing need lie between: the next sequence, or the start of a later epoch."""
+    if following[0] == place[0]:
+        return following[1] == place[1] + 1
+    return following[0] > place[0] and following[1] == 0
 
 
 def _note_gap(ctx: Context, new: _Arrival) -> int:
@@ -180,17 +185,28 @@ def _note_gap(ctx: Context, new: _Arrival) -> int:
         return OUT_OF_ORDER
     if len(record.detail) != 4 or max(record.detail) > 0xFFFFFFFF:
         return MALFORMED
-    first, end = tuple(record.detail[:2]), tuple(record.detail[2:])
+    first, end = (record.detail[0], record.detail[1]), (record.detail[2], record.detail[3])
     if not first <= end < new.place:
         return MALFORMED
-    raw = b"".join(number.to_bytes(4, "big") for number in record.detail)
-    if ctx.state.get(GAP + new.address) != raw:
+    last = ctx.load(LastRecord, LAST + new.address)
+    past = (last.epoch, last.seq) if last else (-1, -1)
+    gaps = {gap for gap in _gaps(ctx, new.address) if gap[1] > past}
+    if (first, end) not in gaps:
+        kept = sorted(gaps | {(first, end)})[-MAX_GAPS:]
+        raw = b"".join(number.to_bytes(4, "big") for gap in kept for at in gap for number in at)
         ctx.state.put(GAP + new.address, raw)
-        ctx.emit("metering/gap", address=new.address, range=raw)
+        ctx.emit("metering/gap", address=new.address, first_seq=first[1], last_seq=end[1])
     return NOTED
 
 
-def _place(raw: bytes) -> tuple[int, int]:
+def _gaps(ctx: Context, address: bytes) -> list[tuple[_Place, _Place]]:
+    """Noted ranges (first, last) of lost records, ascending."""
+    raw = ctx.state.get(GAP + address) or b""
+    rows = [raw[at : at + 16] for at in range(0, len(raw), 16)]
+    return [(_place(row[:8]), _place(row[8:])) for row in rows]
+
+
+def _place(raw: bytes) -> _Place:
     return int.from_bytes(raw[:4], "big"), int.from_bytes(raw[4:8], "big")
 
 

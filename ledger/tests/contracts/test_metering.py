@@ -123,6 +123,23 @@ def test_a_gap_may_span_epochs_and_come_first_of_all(grid):
     assert world.send(gap, kept, gap) == [m.NOTED, m.ADMITTED, m.ADMITTED]
 
 
+def test_two_gaps_in_a_row_and_one_further_on_are_all_followed(grid):
+    world, board = grid
+    world.send(board.reading())
+    for _ in range(5):
+        board.reading()  # seq 1..5: lost
+    kept = [board.reading(), board.reading()]  # 6, 7
+    board.reading()  # 8: lost
+    board.reboot()
+    kept.append(board.reading())  # (2, 0)
+    first = board.event(codes.EV_JOURNAL_GAP, [1, 1, 1, 3])
+    second = board.event(codes.EV_JOURNAL_GAP, [1, 4, 1, 5])
+    third = board.event(codes.EV_JOURNAL_GAP, [1, 8, 1, 8])
+    assert world.send(third, second, kept[0], after_s=900) == [m.NOTED, m.NOTED, m.OUT_OF_ORDER]
+    assert world.send(first, *kept) == [m.NOTED, *[m.ADMITTED] * 3]
+    assert world.send(first, second, third) == [m.ADMITTED] * 3
+
+
 def test_a_gap_event_without_sense_is_malformed(grid):
     world, board = grid
     world.send(board.reading())
