@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -15,8 +14,6 @@ HERE = Path(__file__).resolve().parent
 FIRMWARE = HERE.parents[1] / "firmware"
 
 Request = tuple[str, *tuple[bytes, ...]]
-
-sys.path.insert(0, str(HERE))
 
 
 class Board:

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 
 from truewatt.bench._crypto_scripts import GARBAGE, HEAP, OPERATIONS, SLICES
 from truewatt.bench._instructions import count_instructions
+from truewatt.cli import run
 from truewatt.mpybuild import compile_package, native_march
 from truewatt.toolchain import micropython
 
@@ -140,4 +141,5 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    # The command line's way of running a module explains errors instead of tracing them.
+    sys.exit(run("truewatt.bench.crypto", sys.argv[1:]))
