@@ -68,8 +68,13 @@ def charge_generators(module_name):
             _charge_members(value)
 
 
+def _a_generator():
+    yield
+
+
 def _charge_members(holder):
-    generator_type = type(_sliced(None))
+    # Not that of a nested function: MicroPython gives closures a type of their own.
+    generator_type = type(_a_generator)
     for name in dir(holder):
         value = getattr(holder, name)
         if name[0] != "_" and type(value) is generator_type:
