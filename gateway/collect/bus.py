@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from pymodbus.client import AsyncModbusSerialClient
 from pymodbus.exceptions import ConnectionException, ModbusException
-from pymodbus.framer import FramerType
+from pymodbus.framer import FramerRTU, FramerType
 from pymodbus.pdu import ModbusPDU
 
 from gateway.collect.errors import (
@@ -21,6 +21,7 @@ from gateway.collect.errors import (
     NoReply,
     WrongReply,
 )
+from gateway.collect.patience import Patience
 from gateway.collect.turns import Turns
 from gateway.config import BusConfig
 
@@ -28,7 +29,7 @@ READ_HOLDING, READ_WRITE, WRITE_MULTIPLE = 3, 23, 16
 TRIES = 2
 """Requests before a failure counts: noise on a line hits single frames."""
 
-MIN_FRAME_BYTES = 4
+MIN_FRAME_BYTES, MAX_REQUEST_BYTES = 4, 256
 
 Ask = Callable[[AsyncModbusSerialClient], Awaitable[ModbusPDU]]
 
@@ -50,6 +51,8 @@ class Bus:
         self._received = 0
         self._answered = False
         self._silent_until = 0.0
+        self._expected: tuple[int, int, int] = (0, 0, 0)
+        self._patience: dict[int, Patience] = {}
         self.second_voice = False
         self.requests = 0
         self.failures = 0
@@ -95,14 +98,19 @@ class Bus:
             self._client = None
 
     async def read(
-        self, address: int, register: int, count: int, urgent: bool = False
+        self,
+        address: int,
+        register: int,
+        count: int,
+        urgent: bool = False,
+        probe_s: float | None = None,
     ) -> list[int]:
-        """FC03: `count` holding registers."""
+        """FC03: `count` holding registers. `probe_s`: ask once and wait no longer than that."""
 
         def ask(client: AsyncModbusSerialClient) -> Awaitable[ModbusPDU]:
             return client.read_holding_registers(register, count=count, device_id=address)
 
-        reply = await self._exchange(address, ask, READ_HOLDING, count, urgent)
+        reply = await self._exchange(address, ask, READ_HOLDING, count, urgent, probe_s)
         return list(reply.registers)
 
     async def write(
@@ -133,45 +141,73 @@ class Bus:
         return list(reply.registers)
 
     async def _exchange(
-        self, address: int, ask: Ask, function: int, count: int, urgent: bool
+        self,
+        address: int,
+        ask: Ask,
+        function: int,
+        count: int,
+        urgent: bool,
+        probe_s: float | None = None,
     ) -> ModbusPDU:
-        for left in reversed(range(TRIES)):
+        patience = self._patience.setdefault(address, Patience(self.timeout_s))
+        tries = TRIES if probe_s is None else 1
+        for number in range(tries):
+            timeout_s = min(patience.timeout_s, probe_s or self.timeout_s)
             async with self._turns.take(urgent):
+                started_s = time.monotonic()
                 try:
-                    return await self._once(address, ask, function, count)
+                    reply = await self._once(address, ask, function, count, timeout_s)
                 except (NoReply, GarbledReply, WrongReply):
                     self.failures += 1
-                    if not left:
+                    patience.missed()
+                    if number == tries - 1:
                         raise
+                else:
+                    if not number:
+                        took_s = time.monotonic() - started_s
+                        patience.answered(took_s - self._wire_s(function, count))
+                    return reply
         raise AssertionError("unreachable")
 
-    async def _once(self, address: int, ask: Ask, function: int, count: int) -> ModbusPDU:
+    async def _once(
+        self, address: int, ask: Ask, function: int, count: int, timeout_s: float
+    ) -> ModbusPDU:
         where = f"{self.name} address {address}"
         await self._gap()
         client = self._client
         if client is None or not client.connected:
             raise BusLost("the port is gone", f"{self.name} {self._config.port}")
-        self._received, self._answered = 0, False
-        self.second_voice = False
+        self._received, self._answered, self.second_voice = 0, False, False
+        self._expected = (address, function, _size_bytes(function, count))
+        client.ctx.comm_params.timeout_connect = timeout_s + self._wire_s(function, count)
         self.requests += 1
         try:
             reply = await ask(client)
         except ConnectionException as error:
             raise BusLost(str(error), where) from error
         except ModbusException as error:
-            raise self._unanswered(client, where) from error
+            raise self._unanswered(client, where, timeout_s) from error
         finally:
             self._silent_until = time.monotonic() + self._config.gap_ms / 1000
         self._answered = True
         self.second_voice = self._received >= _size_bytes(function, count) + MIN_FRAME_BYTES
         return self._checked(reply, where, function, count)
 
-    def _unanswered(self, client: AsyncModbusSerialClient, where: str) -> CollectError:
+    def _wire_s(self, function: int, count: int) -> float:
+        """How long request and reply take on the wire, 11 bits a byte; a request is no longer."""
+        size_bytes = max(
+            _size_bytes(function, count), MAX_REQUEST_BYTES * (function != READ_HOLDING)
+        )
+        return 11 * (size_bytes + MAX_REQUEST_BYTES // 4) / self._config.baud
+
+    def _unanswered(
+        self, client: AsyncModbusSerialClient, where: str, timeout_s: float
+    ) -> CollectError:
         if not client.connected:
             return BusLost("the port went away", f"{self.name} {self._config.port}")
         if self._received:
             return GarbledReply(f"{self._received} bytes without a good CRC", where)
-        return NoReply(f"nothing within {self._config.timeout_ms} ms", where)
+        return NoReply(f"nothing within {1000 * timeout_s:.0f} ms", where)
 
     def _checked(self, reply: ModbusPDU, where: str, function: int, count: int) -> ModbusPDU:
         if reply.function_code == function | 0x80:
@@ -179,8 +215,6 @@ class Bus:
             raise ModbusRefused(f"exception {code} to function {function}", where, code)
         wrong = reply.function_code != function
         if wrong or (count and len(reply.registers) != count):
-            # RTU has no transaction number: a late reply must not answer the next question too.
-            self._silent_until = time.monotonic() + self.timeout_s
             raise WrongReply(
                 f"function {reply.function_code} with {len(reply.registers)} registers", where
             )
@@ -192,11 +226,32 @@ class Bus:
             await asyncio.sleep(wait_s)
 
     def _trace(self, sending: bool, data: bytes) -> bytes:
-        if not sending:
-            self._received = max(self._received, len(data))
-            if self._answered and len(data) >= MIN_FRAME_BYTES:
-                self.second_voice = True
+        """See all bytes, and take out replies to earlier requests that came too late.
+
+        RTU has no transaction number: a late reply would answer the next question, and the reply
+        to that the one after.
+        """
+        if sending:
+            return data
+        if self._answered:
+            self.second_voice = self.second_voice or len(data) >= MIN_FRAME_BYTES
+            return data
+        address, function, size = self._expected
+        while (late := _late_bytes(data, address, function, size)) > 0:
+            data = data[late:]
+        self._received = len(data)
         return data
+
+
+def _late_bytes(data: bytes, address: int, function: int, size: int) -> int:
+    """Length of a sound frame at the start of `data` that answers another question, or 0."""
+    if len(data) < MIN_FRAME_BYTES + 1 or data[0] != address or data[1] & 0x80:
+        return 0
+    found = 8 if data[1] == WRITE_MULTIPLE else 5 + data[2]
+    if (data[1], found) == (function, size) or len(data) < found:
+        return 0
+    crc = FramerRTU.compute_CRC(data[: found - 2]).to_bytes(2, "big")
+    return found if data[found - 2 : found] == crc else 0
 
 
 def _size_bytes(function: int, count: int) -> int:

@@ -24,9 +24,9 @@ class BoardLink:
         """For messages."""
         return f"{self.bus.name} address {self.address}"
 
-    async def status(self, urgent: bool = False) -> BoardStatus:
-        """The board's status block."""
-        words = await self.bus.read(self.address, m.STATUS, m.STATUS_WORDS, urgent)
+    async def status(self, probe_s: float | None = None) -> BoardStatus:
+        """The board's status block. `probe_s`: ask once and wait no longer than that."""
+        words = await self.bus.read(self.address, m.STATUS, m.STATUS_WORDS, probe_s=probe_s)
         status = BoardStatus.parse(words, self.where)
         if not self._frame:
             self._frame = status.last_frame

@@ -59,9 +59,9 @@ class Place:
         self._beacon_ms: int | None = None
         self._lacks_ack_certificate = False
 
-    async def visit(self) -> bool:
+    async def visit(self, probe_s: float | None = None) -> bool:
         """Visit once; True if more records wait there. Raises `CollectError`, `StoreError`."""
-        status = await self.link.status()
+        status = await self.link.status(probe_s)
         self.seen.status, self.seen.seen_ms = status, self._tools.clock.unix_ms()
         board = await self._identify(status)
         await self._certify(status)

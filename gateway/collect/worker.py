@@ -44,7 +44,7 @@ class BusWorker:
             Place(tools, BoardLink(self.bus, device.address), device) for device in config.devices
         ]
         interval_s = tools.clock.wall(tools.poll_s)
-        self.schedules = {place: Schedule(interval_s, self.bus.timeout_s) for place in self.places}
+        self.schedules = {place: Schedule(interval_s) for place in self.places}
         self._garbled: dict[Place, int] = {}
         self._wake = asyncio.Event()
 
@@ -91,13 +91,14 @@ class BusWorker:
     async def _visit(self, place: Place) -> None:
         name, schedule = place.config.name, self.schedules[place]
         loop = asyncio.get_running_loop()
+        started_s = loop.time()
         try:
-            more = await place.visit()
+            more = await place.visit(schedule.probe_s)
         except BusLost as error:
             self.bus.close()
             self._report(self.bus.name, error)
         except _SILENT as error:
-            schedule.failed(loop.time())
+            schedule.failed(loop.time(), loop.time() - started_s)
             self._report_silent(place, error)
         except CollectError as error:
             # The board answers; what is wrong with it costs the others nothing.

@@ -58,8 +58,9 @@ BUS = Table(
         "port": Field(Text(r"/.+|[^/].*", "a serial port such as /dev/ttyUSB0")),
         "baud": optional(Choice((1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)), 9600),
         "parity": optional(Choice(("N", "E", "O")), "N"),
-        # Wall time: a bus takes as long as it takes, whatever the speed of the run's clock.
-        "timeout_ms": optional(Whole(20, 60_000, "ms of wall time"), 500),
+        # Wall time: a bus takes as long as it takes, whatever the speed of the run's clock. The
+        # time-out is the longest; what a board's replies show shortens it (`collect.patience`).
+        "timeout_ms": optional(Whole(20, 60_000, "ms of wall time"), 2000),
         "gap_ms": optional(Whole(0, 1000, "ms of wall time"), 5),
     },
     {"device": Rows(DEVICE, unique=("address", "name"))},

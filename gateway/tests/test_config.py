@@ -46,7 +46,7 @@ def test_reads_a_file_with_defaults_and_paths_from_its_folder(tmp_path):
     config = load(tmp_path, GOOD)
     assert config.data_dir == tmp_path / "data"
     assert config.buses[0].port == str(tmp_path / "tty/bus0")
-    assert config.buses[0].timeout_ms == 500
+    assert config.buses[0].timeout_ms == 2000
     assert (config.max_channel_w, config.max_section_w) == (25_000, 250_000)
     assert [device.max_power_w for device in config.buses[0].devices] == [0, 90_000]
     assert config.ledger.operator_root == bytes([0xAB]) * 32
