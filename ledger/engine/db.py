@@ -37,6 +37,10 @@ SCHEMA_VERSION = 1
 BUSY_TIMEOUT_S = 5.0
 
 
+def _uri(path: Path, mode: str) -> str:
+    return f"{path.resolve().as_uri()}?mode={mode}"
+
+
 @dataclass(frozen=True, slots=True)
 class SignedCommand:
     """A command of the authority for the intent `id`, event `position` of block `height`."""
@@ -66,7 +70,7 @@ class ChainDb:
     @classmethod
     def create(cls, path: Path, genesis_id: bytes, state: Mapping[bytes, bytes | None]) -> None:
         """Make the database of a chain before its first block, unless it is there."""
-        db = cls._connect(path, f"file:{path}?mode=rwc")
+        db = cls._connect(path, _uri(path, "rwc"))
         with db._named(), db._transaction():
             if db._has_schema():
                 return
@@ -82,7 +86,7 @@ class ChainDb:
         """Open a database that `create` made for this genesis."""
         if not path.is_file():
             raise StoreFailed(f"{path}: no database; the first `truewatt ledger run` makes it")
-        db = cls._connect(path, f"file:{path}?mode={'ro' if readonly else 'rw'}")
+        db = cls._connect(path, _uri(path, "ro" if readonly else "rw"))
         with db._named():
             if not db._has_schema():
                 raise StoreCorrupt(f"{path}: not a chain database of version {SCHEMA_VERSION}")

@@ -57,6 +57,7 @@ class Engine:
         self._wake = asyncio.Event()
         self._stopping = False
         self._is_refreshed = False
+        self._unstored: Draft | None = None
         self._last_made_ms = min(chain.last_vote_ns // _NS_PER_MS, clock.unix_ms())
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="blocks")
         self._subscribers: set[asyncio.Queue[StoredBlock | None]] = set()
@@ -131,13 +132,18 @@ class Engine:
             return
         self.chain.adopt(draft)
         self._last_made_ms = self.clock.unix_ms()
+        txs = list(draft.stored.block.txs)
         self._is_refreshed = not txs and len(self.mempool) > 0
         self.mempool.remove(txs)
         self._publish(draft.stored)
 
     def _draft_and_store(self, txs: list[bytes]) -> Draft:
-        draft = self.chain.draft(txs, self.clock.unix_ns())
+        # After a failure the same draft again: SQLite may have committed what it reported as
+        # failed, and another vote for that height must never exist.
+        draft = self._unstored or self.chain.draft(txs, self.clock.unix_ns())
+        self._unstored = draft
         self.chain.store(draft)
+        self._unstored = None
         return draft
 
     def _publish(self, stored: StoredBlock) -> None:

@@ -109,7 +109,7 @@ async def _all_there(url: str, made: set[bytes]) -> None:
 
 
 def test_a_kill_while_the_home_is_made_or_first_opened_leaves_a_usable_home(tmp_path, clock):
-    home, chance = new_home(tmp_path / "home"), random.Random(11)
+    home, chance = new_home(tmp_path / "a home? 100%"), random.Random(11)
     for _ in range(3):
         node = Process(home, clock)
         time.sleep(chance.uniform(0.2, 0.6))

@@ -17,6 +17,7 @@ from ledger.contracts import errors, registry
 from ledger.engine.chain import Chain, genesis_id
 from ledger.engine.db import ChainDb
 from ledger.engine.engine import Engine
+from ledger.engine.errors import StoreFailed
 from ledger.engine.mempool import Mempool, MempoolFull
 from ledger.engine.query import CODE_NOT_FOUND
 from ledger.engine.verify import verify
@@ -286,6 +287,28 @@ def test_the_mempool_is_bounded_and_keeps_each_signers_order():
     with pytest.raises(errors.UsedNonce, match="which waits"):
         pool.add(world.state, account("late", 5))
     assert pool.add(world.state, account("one more", 1001))
+
+
+@pytest.mark.parametrize("was_committed", [False, True])
+def test_a_database_that_fails_or_lies_about_it_forks_nothing(tmp_path, monkeypatch, was_committed):
+    async def scenario(client, url, engine):
+        real, failures = engine.chain._db.save, []
+
+        def failing(*args):
+            if was_committed:
+                real(*args)
+            failures.append(args)
+            monkeypatch.setattr(engine.chain._db, "save", real)
+            raise StoreFailed("disk full")
+
+        monkeypatch.setattr(engine.chain._db, "save", failing)
+        sender = TxSender(client, seed_of("operator"), CHAIN)
+        for name in ("anna", "bert"):
+            body = setup.AccountBody(public_key=keys.public_key(seed_of(name)), devices=[])
+            await sender.send(body, poll_s=0.01)
+        assert len(failures) == 1
+
+    run(tmp_path, scenario)
 
 
 def test_a_sender_finds_its_nonce_and_says_why_it_was_refused(tmp_path):
