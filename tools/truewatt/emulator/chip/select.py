@@ -51,8 +51,13 @@ class poll:
         if self._irq_source is not _irq.source:
             self._irq_source = _irq.source
             self._real.register(_irq.source, POLLIN)
-        for obj, event in self._wait(timeout):
-            if obj is self._irq_source:
-                _irq.dispatch()
-            else:
-                yield obj, event
+        ready = False
+        while not ready:
+            for obj, event in self._wait(timeout):
+                if obj is self._irq_source:
+                    _irq.dispatch()
+                else:
+                    ready = True
+                    yield obj, event
+            # asyncio relies on this: without a timeout it returns only with something ready.
+            ready = ready or timeout >= 0
