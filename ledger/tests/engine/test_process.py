@@ -23,7 +23,7 @@ from ledger.rpc.client import RpcClient, RpcError
 from ledger.tests.contracts.kit import CHAIN, START_MS, seed_of
 from ledger.tests.engine.chain_kit import new_home
 
-KILLS = 6
+KILLS = 5
 READY_S = 20.0
 
 
