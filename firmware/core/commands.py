@@ -43,6 +43,8 @@ class Commands:
                 return codes.R_NOT_YET
         elif self._clock.trusted() and self._clock.now_s() < command.not_before_s:
             return codes.R_NOT_YET
+        if asset.fault(command.action, command.value):
+            return codes.R_NONE  # for good, so patience would be in vain
         return codes.R_BUSY if asset.busy(command.action) else codes.R_NONE
 
     def _ends(self, command: object) -> bool:

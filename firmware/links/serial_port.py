@@ -2,7 +2,8 @@
 
 import asyncio
 
-_CHUNK_BYTES = 64
+_CHUNK_BYTES = 256
+_NOTHING = bytearray(0)
 
 
 class SerialPort:
@@ -11,7 +12,6 @@ class SerialPort:
     def __init__(self, uart: object, baud: int, de: object = None) -> None:
         self._uart = uart
         self._reader = asyncio.StreamReader(uart)
-        self._chunk = bytearray(_CHUNK_BYTES)
         self._de = de
         self.baud = baud
 
@@ -20,12 +20,23 @@ class SerialPort:
         return max(2, 38500 // self.baud + 1)
 
     async def read(self, timeout_ms: int) -> bytes:
-        """What has arrived, as soon as there is something; empty after `timeout_ms`."""
+        """What has arrived, as soon as there is something; empty after `timeout_ms`.
+
+        Only the waiting is timed: `wait_for` drops the result of a read that ends as it times out.
+        """
+        if self._uart.any():
+            await asyncio.sleep_ms(0)  # a line that never pauses must not starve the rest
+        elif await self._wakes(timeout_ms) and not self._uart.any():
+            await asyncio.sleep_ms(timeout_ms)  # ready but empty: the line is unplugged
+        count = self._uart.any()
+        return self._uart.read(min(count, _CHUNK_BYTES)) or b"" if count else b""
+
+    async def _wakes(self, timeout_ms: int) -> bool:
         try:
-            count = await asyncio.wait_for_ms(self._reader.readinto(self._chunk), timeout_ms)
+            await asyncio.wait_for_ms(self._reader.readinto(_NOTHING), timeout_ms)
         except asyncio.TimeoutError:
-            return b""
-        return bytes(memoryview(self._chunk)[: count or 0])
+            return False
+        return True
 
     def discard(self) -> None:
         """Forget what has arrived."""

@@ -1,6 +1,7 @@
 """The M-LMD's breaker on MicroPython: limits, trips, reclosing, lock-out, commands."""
 
 from board_fakes import Nvs, Pin, Ticks, expect
+
 from core.clock import Clock
 from core.nvs import Store
 from core.relays import Relay

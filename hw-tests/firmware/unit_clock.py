@@ -1,6 +1,7 @@
 """Time on MicroPython: wrapping ticks, beacons, the token bucket, loss of communication."""
 
 from board_fakes import Ticks, expect
+
 from core.bucket import TokenBucket
 from core.clock import HOLD_MS, Clock
 from core.comms import CommsWatch

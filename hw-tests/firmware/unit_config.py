@@ -3,6 +3,7 @@
 import json
 
 from board_fakes import expect, expect_raises
+
 from core import config
 from core.errors import ConfigError
 

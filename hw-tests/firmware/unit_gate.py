@@ -3,6 +3,7 @@
 import asyncio
 
 from board_fakes import Nvs, Pin, Ticks, expect
+
 from core.bucket import TokenBucket
 from core.certificates import Certificates
 from core.clock import Clock

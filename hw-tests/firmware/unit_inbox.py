@@ -5,6 +5,7 @@ import random
 import struct
 
 from board_fakes import Liveness, expect
+
 from links.inbox import Inbox
 from wireformat import codes
 

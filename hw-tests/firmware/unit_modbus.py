@@ -5,6 +5,7 @@ import random
 import struct
 
 from board_fakes import expect
+
 from links.crc16 import crc16, seal
 from links.modbus_frames import FrameFinder
 from links.modbus_server import ILLEGAL_ADDRESS, ModbusError, ModbusServer

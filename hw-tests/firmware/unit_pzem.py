@@ -5,6 +5,7 @@ import random
 import struct
 
 from board_fakes import Ticks, expect, expect_raises
+
 from core.clock import Clock
 from core.errors import SensorGarbled, SensorRefused, SensorSilent
 from drivers.pzem004t import Pzem004t, request, take_answer

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nacl.signing import SigningKey
+
 from truewatt.emulator.board import NO_CHARGES, BoardSpec, EmulatedBoard
 from wireformat import codes, cose, identity, modbus_map, registry
 from wireformat.control import Ack, Beacon, Certificate, Command
@@ -88,7 +89,13 @@ class Modules(threading.Thread):
 class Workbench:
     """One board with modules, an operator, a gateway and an authority."""
 
-    def __init__(self, folder: Path, changes: dict[str, Any] | None = None, **spec: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        changes: dict[str, Any] | None = None,
+        speed: int = 1,
+        **spec: Any,
+    ) -> None:
         self.root, self.gateway, self.authority = (SigningKey(bytes([n]) * 32) for n in (1, 2, 3))
         folder.mkdir(parents=True, exist_ok=True)
         self.bus, self.metering = Line(folder / "uart1"), Line(folder / "uart2")
@@ -97,10 +104,11 @@ class Workbench:
         )
         self.modules.start()
         self.config = config(self.root) | (changes or {})
-        spec = {"arch": "i386", "charges": NO_CHARGES} | spec
+        spec = {"arch": "32bit", "charges": NO_CHARGES} | spec
         self.board = EmulatedBoard(
             folder / "board",
             BoardSpec("m1", uart1=folder / "uart1", uart2=folder / "uart2", **spec),
+            {"TRUEWATT_CLOCK": f"0:0:{speed}"},
         )
         self.frame_id = 0
 
