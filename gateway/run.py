@@ -5,6 +5,7 @@ wrong. Only a bug ends the process from within.
 """
 
 import asyncio
+import contextlib
 import logging
 import signal
 from collections.abc import Awaitable, Callable
@@ -47,6 +48,7 @@ class Gateway:
         self._config, self._clock, self._store, self._link = config, clock, store, link
         ledger = config.ledger
         self.notices = Notices()
+        self._new_records = asyncio.Event()
         self.directory = Directory(config.max_channel_w, config.max_section_w)
         signer = Signer.load(config.key_file, ledger.chain_id)
         certificate, data = load_ack_certificate(
@@ -103,6 +105,7 @@ class Gateway:
             poll_s=config.poll_s,
             beacon_s=config.beacon_s,
             batch_records=config.batch_records,
+            on_records=self._new_records.set,
         )
 
     def stop(self) -> None:
@@ -116,6 +119,7 @@ class Gateway:
         loops = [
             asyncio.create_task(self.collector.run(), name="collect"),
             asyncio.create_task(self._for_ever(self._ledger_step, "ledger"), name="ledger"),
+            asyncio.create_task(self._for_ever(self._submit_step, "submit"), name="submit"),
             asyncio.create_task(self._for_ever(self._deliver_step, "enforce"), name="enforce"),
             asyncio.create_task(self._for_ever(self._status_step, "status"), name="status"),
         ]
@@ -152,7 +156,7 @@ class Gateway:
                 self.notices.clear(key)
 
     async def _ledger_step(self) -> None:
-        """One round with the ledger: headers, registry, commands in, records out."""
+        """One round with the ledger: headers, registry, commands."""
         await self.node.follow()
         await self.registry.refresh()
         try:
@@ -161,19 +165,23 @@ class Gateway:
             self.notices.report("commands", error, self._clock.unix_ms())
         else:
             self.notices.clear("commands")
+        # The state that a new header proves is also where submitted records show.
+        self._new_records.set()
+        await self._link.new_block(max(self._clock.wall(LEDGER_POLL_S), LEDGER_POLL_WALL_S))
+
+    async def _submit_step(self) -> None:
+        """Records out. Apart from the other round, so that a backlog delays no command."""
+        self._new_records.clear()
         while await self.submitter.step():
             pass
-        await self._link.new_block(max(self._clock.wall(LEDGER_POLL_S), LEDGER_POLL_WALL_S))
+        wait_s = max(self._clock.wall(LEDGER_POLL_S), LEDGER_POLL_WALL_S)
+        await _wait(self._new_records, wait_s)
 
     async def _deliver_step(self) -> None:
         self.enforcer.work.clear()
         await self.enforcer.deliver()
         wait_s = max(self._clock.wall(DELIVER_POLL_S), DELIVER_POLL_WALL_S)
-        try:
-            async with asyncio.timeout(wait_s):
-                await self.enforcer.work.wait()
-        except TimeoutError:
-            return
+        await _wait(self.enforcer.work, wait_s)
 
     async def _status_step(self) -> None:
         status = await self._store.run(
@@ -188,6 +196,12 @@ class Gateway:
         )
         write_status(self._config.data_dir, status)
         await asyncio.sleep(max(self._clock.wall(STATUS_S), STATUS_WALL_S))
+
+
+async def _wait(event: asyncio.Event, wall_s: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(wall_s):
+            await event.wait()
 
 
 async def run_gateway(config: Config, clock: Clock) -> None:

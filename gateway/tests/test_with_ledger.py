@@ -3,12 +3,16 @@
 import asyncio
 import random
 
+import pytest
+
 from gateway.tests.plant import Plant
 from ledger import setup
 from ledger.contracts.metering import LAST
 from ledger.contracts.objects import DONE, Intent, LastRecord, unpack
 from ledger.rpc.client import RpcClient
 from wireformat import cbor, codes
+
+pytestmark = pytest.mark.slow
 
 
 def run(tmp_path, scenario, meters=2):
