@@ -226,6 +226,19 @@ def test_only_the_owner_sets_preferences():
     assert world.run("operator", body).results[0].code == errors.NotAllowed.code
 
 
+def test_the_seventh_switching_of_an_hour_waits_for_the_hour_to_end():
+    wishes, asset, limits = Preferences(100, 0, 1, 0, 0, 86_400, 0, 0, 0, 1), Asset(), Limits()
+    switched = []
+    for step in range(400):
+        now_ms = START_MS + step * 10_000
+        found = decide(limits, wishes, asset, 50 if asset.desired != RELAY_CLOSED else 200, now_ms)
+        if found.may_switch:
+            switched.append(step * 10)
+            asset.desired, asset.since_ms, asset.reason = found.want, now_ms, found.why
+            asset.switches_ms = [*asset.switches_ms[-5:], now_ms]
+    assert switched[:7] == [0, 10, 20, 30, 40, 50, 3600]
+
+
 @given(st.lists(st.tuples(st.integers(1, 900), st.booleans()), min_size=1, max_size=80))
 @settings(max_examples=60, deadline=None)
 def test_a_relay_is_spared_however_the_price_jumps(steps):

@@ -120,3 +120,14 @@ def test_apply_returns_what_takes_it_back():
 def test_a_key_that_no_leaf_can_carry_is_refused():
     with pytest.raises(StateKeyError):
         Overlay(MemoryState()).put(b"k" * 256, b"")
+
+
+def test_two_true_leaves_that_are_no_neighbours_prove_nothing():
+    pairs = {bytes([number]): b"" for number in range(1, 8)}
+    tree = StateTree(pairs.items())
+    honest = [tree.prove(key).leaves[0] for key in sorted(pairs)]
+    for first in range(7):
+        for last in range(first + 2, 7):
+            hidden = bytes([first + 2])
+            with pytest.raises(WrongStateProof, match="no neighbours"):
+                verify_proof(tree.root, hidden, None, StateProof((honest[first], honest[last])))
