@@ -12,22 +12,35 @@ STEADY, WRAPPED, RESET, SWAPPED = range(4)
 
 
 class EnergyRegister:
-    """`register_wh` is the meter's own cumulative value, `raw_wh` the module's counter for it."""
+    """`register_wh` is the meter's own cumulative value, `raw_wh` the module's counter."""
 
     def __init__(self, wrap_wh: int, max_w: int) -> None:
         self._wrap_wh = wrap_wh
         self._max_w = max_w
-        self.register_wh = 0
+        self._sum_wh = 0
+        self._floor_wh = 0
         self.raw_wh = None
 
+    @property
+    def register_wh(self) -> int:
+        """Cumulative energy; never goes back."""
+        return max(self._sum_wh, self._floor_wh)
+
     def restore(self, register_wh: int, raw_wh: int) -> None:
-        """Go on from what was saved."""
-        self.register_wh = register_wh
+        """Go on from a saved pair, which may be older than the newest record."""
+        self._sum_wh = register_wh
         self.raw_wh = raw_wh
 
+    def pair(self) -> "tuple[int, int] | None":
+        """What to save for `restore`; None before anything was ever counted."""
+        return None if self.raw_wh is None else (self._sum_wh, self.raw_wh)
+
     def at_least(self, register_wh: int) -> None:
-        """A journalled record says so: never fall below it."""
-        self.register_wh = max(self.register_wh, register_wh)
+        """A journalled record says so: never fall below it.
+
+        It is no new base: what was counted between the saved pair and that record is in both.
+        """
+        self._floor_wh = max(self._floor_wh, register_wh)
 
     def update(self, raw_wh: int, elapsed_ms: "int | None") -> int:
         """Take the counter's value, `elapsed_ms` after the last (None: unknown, after a boot).
@@ -36,10 +49,12 @@ class EnergyRegister:
         """
         before, self.raw_wh = self.raw_wh, raw_wh
         if before is None:
-            self.register_wh = max(self.register_wh, raw_wh)
+            self._sum_wh = max(self.register_wh, raw_wh)
             return STEADY
         what, gained_wh = self._gain(before, raw_wh, elapsed_ms)
-        self.register_wh += gained_wh
+        if what == SWAPPED:
+            self._sum_wh = self.register_wh
+        self._sum_wh += gained_wh
         return what
 
     def _gain(self, before: int, raw_wh: int, elapsed_ms: "int | None") -> "tuple[int, int]":

@@ -40,10 +40,10 @@ class Poller:
         """Persist registers with the counters that belong to them."""
         out = b""
         for channel in self.channels:
-            raw_wh = channel.energy.raw_wh
-            if raw_wh is None:
+            pair = channel.energy.pair()
+            if pair is None:
                 return  # a module was never heard: what is saved stays the truth
-            out += channel.energy.register_wh.to_bytes(8, "big") + raw_wh.to_bytes(4, "big")
+            out += pair[0].to_bytes(8, "big") + pair[1].to_bytes(4, "big")
         try:
             self._store.commit(regs=out)
         except StorageError as error:

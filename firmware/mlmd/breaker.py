@@ -149,6 +149,7 @@ class Breaker:
         self._relay.apply(action, value, expires_s)
         if action == codes.OPEN:
             self.trip_cause = codes.TRIP_MANUAL
+            self._reclose_at_ms = None
 
     def read_back(self, action: int) -> int:
         """For the outcome: the limit in force in W, or 0 open, 1 closed."""

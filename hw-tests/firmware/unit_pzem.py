@@ -95,15 +95,20 @@ def registers():
             did = energy.update(value, hour_ms // 60)
         expect(name, (did, energy.register_wh), (what, register_wh))
     boots = (
-        ("counted while we were off", 1000, 500, 700, 1200),
-        ("swapped while we were off", 1000, 500, 20, 1000),
-        ("wrapped while we were off", 9999900, 9999900, 50, 10000050),
+        # (saved register, counter, newest record's register, counter at boot, register after it)
+        ("counted while we were off", 1000, 500, 1000, 700, 1200),
+        ("the record is newer than what was saved", 1000, 500, 1010, 512, 1012),
+        ("swapped while we were off", 1000, 500, 1010, 20, 1010),
+        ("wrapped while we were off", 9999900, 9999900, 9999900, 50, 10000050),
     )
-    for name, register_wh, raw_wh, now_wh, wanted in boots:
+    for name, register_wh, raw_wh, record_wh, now_wh, wanted in boots:
         energy = EnergyRegister(10000000, 26000)
         energy.restore(register_wh, raw_wh)
+        energy.at_least(record_wh)
         energy.update(now_wh, None)
         expect(name, energy.register_wh, wanted)
+        energy.update(now_wh + 5, 60000)
+        expect(name + ", and on", energy.register_wh, wanted + 5)
     random.seed(5)
     energy = EnergyRegister(10000000, 26000)
     last = 0
