@@ -76,7 +76,7 @@ class BoardSpec:
     uart2: Path | None = None
     pins: Path | None = None
     arch: str = "native"
-    heap_kib: int = 124
+    heap_kib: int = 128
     charges: Charges = Charges()
     flash_image: Path | None = None
     firmware: Path | None = None
