@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import signal
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from truewatt.demo.progress import say
 from truewatt.demo.scenario import Scenario, plan_homes
 from truewatt.demo.supervisor import PartUnstable
 from truewatt.emulator.physics.profiles import ProfileError, load_profiles
+from truewatt.lifeline import Ended, unwinding_on_signals
 
 _EXIT_BROKEN, _EXIT_USAGE = 1, 2
 
@@ -51,10 +53,14 @@ def main(argv: list[str]) -> int:
     try:
         if scenario.profiles is not None:
             load_profiles(scenario.profiles, sites=len(scenario.homes))
-        result = runner.run(scenario, run_dir, say)
+        with unwinding_on_signals():
+            result = runner.run(scenario, run_dir, say)
     except ProfileError as error:
         say(f"{type(error).__name__}: {error}; the format is in docs/profiles.md")
         return _EXIT_USAGE
+    except Ended as end:
+        say(f"{signal.Signals(end.signum).name}: ended every part; what was done is in {run_dir}")
+        raise
     except (PartFailed, PartUnstable) as error:
         say(f"{type(error).__name__}: {error}; logs are in {run_dir / 'logs'}")
         return _EXIT_BROKEN

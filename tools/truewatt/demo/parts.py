@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Protocol
 
+from truewatt.lifeline import dies_with_us
+
 STOP_GRACE_S = 10.0
 
 
@@ -32,7 +34,10 @@ class Part(Protocol):
 
 
 class ProcessPart:
-    """A part that is one command, its output appended to `log_path`."""
+    """A part that is one command, its output appended to `log_path`.
+
+    It ends with the supervisor at the latest, even with a killed one.
+    """
 
     def __init__(
         self, name: str, argv: Sequence[str], env: Mapping[str, str], log_path: Path
@@ -55,6 +60,7 @@ class ProcessPart:
                 # A group of its own: ^C in the terminal reaches the supervisor alone, which then
                 # stops the parts in order.
                 start_new_session=True,
+                preexec_fn=dies_with_us(),  # noqa: PLW1509 - nothing but system calls
             )
 
     def kill(self) -> None:

@@ -57,10 +57,25 @@ class PhysicsLog:
         t0, t1 = self.t_ms[right - 1], self.t_ms[right]
         return values[right - 1] + (values[right] - values[right - 1]) * (t_ms - t0) / (t1 - t0)
 
-    def peak(self, column: str, from_ms: int = 0) -> float:
-        """The highest value from `from_ms` on."""
-        start = bisect_left(self.t_ms, from_ms)
-        return max(self._columns[column][start:], default=0.0)
+    def peak_demand_w(self, column: str, minutes: int = 15) -> float:
+        """The highest mean power over any `minutes` on end, from an energy column in Wh.
+
+        A quarter of an hour is the measuring period that demand is billed and planned by.
+        """
+        window_ms = minutes * 60_000
+        energy = self._columns[column]
+        return max(
+            (
+                (energy[index] - self.at(column, t_ms - window_ms)) * 60 / minutes
+                for index, t_ms in enumerate(self.t_ms)
+                if t_ms - window_ms >= self.t_ms[0]
+            ),
+            default=0.0,
+        )
+
+    def peak(self, column: str) -> float:
+        """The highest sampled value."""
+        return max(self._columns[column], default=0.0)
 
 
 def _loads(value: object) -> dict[str, float]:

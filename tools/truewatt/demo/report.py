@@ -77,6 +77,10 @@ def build(evidence: Evidence) -> dict[str, object]:
             name: {"min": low, "max": high} for name, (low, high) in ledger.prices.items()
         },
         "peak_load_w": {
+            "with_control": round(evidence.physics.peak_demand_w("feeder_wh")),
+            "without_control": round(evidence.physics.peak_demand_w("feeder_uncontrolled_wh")),
+        },
+        "peak_instant_w": {
             "with_control": round(evidence.physics.peak("feeder_w")),
             "without_control": round(evidence.physics.peak("feeder_uncontrolled_w")),
         },

@@ -25,6 +25,12 @@ UTC_DAY_S = 86_400
 
 FIXED_LIMIT_W = 40_000
 OVERLOAD_LIMIT_W = 30_000
+OVERLOAD_DELAY_MS = 900_000
+"""The overload limit stands for a warming cable: the contract has this long to shed before the
+breaker would. The fixed limit acts within a second."""
+
+EVENING_LIMIT_W_PER_HOME = 3_000
+"""What the operator grants each home of the section this evening."""
 
 ORIGIN_MS = 1_782_864_000_000
 """Simulated time that every run begins at, less the time of day: 2026-07-01T00:00:00Z."""
@@ -46,7 +52,7 @@ class HomePlan:
 
 @dataclass(frozen=True)
 class Scenario:
-    """A run's plan; everything random in it comes from `seed`."""
+    """A run's plan; everything random in it comes from `seed`, but for the boards' keys."""
 
     seed: int
     minutes: float
@@ -69,13 +75,22 @@ class Scenario:
         return self.minutes * 60.0
 
     @property
+    def evening_limit_w(self) -> int:
+        """What the operator limits the section to."""
+        return min(EVENING_LIMIT_W_PER_HOME * len(self.homes), OVERLOAD_LIMIT_W)
+
+    @property
     def boards(self) -> list[str]:
         """Names of all boards, the M-LMD first."""
         return [MLMD, *(home.meter for home in self.homes)]
 
 
 def plan_homes(seed: int, count: int) -> tuple[HomePlan, ...]:
-    """Homes of a seed. Half of the cars have a deadline soon enough to overrule the price."""
+    """Homes of a seed. Half of the cars have a deadline soon enough to overrule the price.
+
+    Their owners' limits lie apart, as people's do: if all let go and came back at one price, the
+    price would swing with them.
+    """
     homes = []
     for number in range(1, count + 1):
         rng = Random(f"home-{seed}-{number}")
@@ -87,7 +102,7 @@ def plan_homes(seed: int, count: int) -> tuple[HomePlan, ...]:
                 heater_w=rng.choice([1500, 2000, 2500]),
                 ev_w=3700,
                 ev_need_wh=rng.choice([7000, 9000, 11000]),
-                price_limit=rng.choice([290_000, 300_000, 310_000]),
+                price_limit=220_000 + 30_000 * (number % 3) + rng.randrange(0, 30_000, 1_000),
                 ev_deadline_s=(21 if number % 2 else 23) * 3600,
             )
         )
@@ -107,9 +122,9 @@ def chain_params(operator_root: bytes, certificates: tuple[bytes, ...], homes: i
                 price_interval_s=300,
                 formula="linear",
                 energies=(
-                    EnergyPrice(codes.GRID, 280_000, 150_000, 600_000, 24_000 // homes, 0),
+                    EnergyPrice(codes.GRID, 280_000, 150_000, 600_000, 9_000 // homes, 0),
                     EnergyPrice(
-                        codes.SOLAR, 240_000, 60_000, 400_000, 12_000 // homes, 60_000 // homes
+                        codes.SOLAR, 240_000, 60_000, 400_000, 3_000 // homes, 30_000 // homes
                     ),
                 ),
             ),
@@ -158,7 +173,7 @@ def board_config(scenario: Scenario, name: str, operator_root: bytes) -> dict[st
         "chain_id": CHAIN_ID,
         "area": AREA,
         "operator_root": operator_root.hex(),
-        # At x60 a module's answer of 8 real ms is 500 simulated ones late: be patient with the host.
+        # At x60 an answer that takes 8 real ms is 500 simulated ones late: be patient.
         "metering": {"driver": "pzem004t", "uart": 2, "poll_ms": 2000, "timeout_ms": 12_000},
         "interval_s": 60,
         "boundary_s": 900,
@@ -175,6 +190,7 @@ def board_config(scenario: Scenario, name: str, operator_root: bytes) -> dict[st
             "relays": [{"pin": RELAY_PINS[0], "safe": "closed", "name": "breaker"}],
             "fixed_limit_w": FIXED_LIMIT_W,
             "overload_limit_w": OVERLOAD_LIMIT_W,
+            "breaker": {"overload_delay_ms": OVERLOAD_DELAY_MS},
         }
     home = next(home for home in scenario.homes if home.meter == name)
     return config | {

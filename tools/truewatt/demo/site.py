@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ledger import keys
+from ledger.contracts.bodies import Body
 from ledger.setup import (
     AccountBody,
     EnrolBody,
     PreferencesBody,
+    SectionLimitBody,
     build_tx,
     certify,
     make_genesis,
@@ -179,10 +181,10 @@ def _gateway_toml(site: Site) -> str:
 
 
 def founding_transactions(site: Site) -> list[bytes]:
-    """Enrolments by the installer, then the prosumer's account, then the preferences."""
+    """Enrolments by the installer, the prosumer's account and preferences, the evening's limit."""
     nonces = dict.fromkeys(site.seeds, 0)
 
-    def signed(who: str, body: EnrolBody | AccountBody | PreferencesBody) -> bytes:
+    def signed(who: str, body: Body) -> bytes:
         nonces[who] += 1
         return build_tx(site.seeds[who], plan.CHAIN_ID, nonces[who], body)
 
@@ -204,7 +206,12 @@ def founding_transactions(site: Site) -> list[bytes]:
         txs.append(signed("operator", AccountBody(public_key=owner, devices=meters[at : at + 64])))
     for home in site.scenario.homes:
         txs += [signed("prosumer", body) for body in _preferences(home, addresses[home.meter])]
-    return txs
+    limit = SectionLimitBody(
+        mlmd=addresses[plan.MLMD],
+        limit_w=site.scenario.evening_limit_w,
+        until_s=site.scenario.start_ms // 1000 + plan.UTC_DAY_S,
+    )
+    return [*txs, signed("operator", limit)]
 
 
 def _preferences(home: plan.HomePlan, device: bytes) -> list[PreferencesBody]:
@@ -213,12 +220,12 @@ def _preferences(home: plan.HomePlan, device: bytes) -> list[PreferencesBody]:
     heater = PreferencesBody(
         **common,
         asset=plan.WATER_HEATER,
-        price_limit=home.price_limit + 20_000,
+        price_limit=home.price_limit + 60_000,
         priority=2,
         run_s=0,
         deadline_s=0,
-        min_on_s=120,
-        min_off_s=120,
+        min_on_s=300,
+        min_off_s=600,
         rated_w=home.heater_w,
     )
     ev = PreferencesBody(
@@ -228,8 +235,8 @@ def _preferences(home: plan.HomePlan, device: bytes) -> list[PreferencesBody]:
         priority=1,
         run_s=3600 * home.ev_need_wh // home.ev_w,
         deadline_s=home.ev_deadline_s,
-        min_on_s=300,
-        min_off_s=300,
+        min_on_s=900,
+        min_off_s=900,
         rated_w=home.ev_w,
     )
     return [heater, ev]
