@@ -16,6 +16,7 @@ from truewatt.emulator.board_files import (
     write_board_json,
 )
 from truewatt.emulator.mpy_tree import build_tree
+from truewatt.lifeline import dies_with_us
 from truewatt.toolchain import describe
 from truewatt.toolchain.errors import ToolchainError
 
@@ -34,7 +35,10 @@ class BoardError(ToolchainError):
 
 
 class EmulatedBoard:
-    """One board in its folder `directory`; all its state is there, so it outlives this object."""
+    """One board in its folder `directory`; all its state is there, so it outlives this object.
+
+    Its process does not: it ends with the thread that started it.
+    """
 
     def __init__(
         self, directory: Path, spec: BoardSpec, environment: dict[str, str] | None = None
@@ -152,6 +156,7 @@ class EmulatedBoard:
             env={**os.environ, "MICROPYPATH": "", **self._environment},
             # Not in the terminal's group: ^C is for whoever supervises the boards.
             process_group=0,
+            preexec_fn=dies_with_us(),  # noqa: PLW1509 - nothing but system calls
         )
 
     def _end(self, how: signal.Signals) -> None:
