@@ -34,6 +34,9 @@ OUTCOME_GRACE_S = 120
 """How long after its expiry a command may still be ended by an outcome that is on its way."""
 
 RETRY_FIRST_S, RETRY_MOST_S = 1.0, 30.0
+ATTEMPTS_BEFORE_OVERTAKING = 5
+"""How often a board's command is tried before the next may go first: about 30 s."""
+
 RETRY_WALL_S = 0.1
 """The least of a retry's delay in wall time: at speed, boards answer no faster."""
 
@@ -175,31 +178,41 @@ class Enforcer:
             if self._clock.unix_ms() // 1000 >= order.expires_s + OUTCOME_GRACE_S:
                 await self._expire(order)
             elif order.state == "open":
-                await self._try(order)
+                taken = await self._try(order)
+                # A board takes no counter below its last: overtaking would void this command.
+                if not taken and order.attempts < ATTEMPTS_BEFORE_OVERTAKING:
+                    return
 
-    async def _try(self, order: OpenCommand) -> None:
+    async def _try(self, order: OpenCommand) -> bool:
+        """Whether the board has the command now."""
         attempts = self._attempts.setdefault(order.id, Attempts())
         loop = asyncio.get_running_loop()
         if loop.time() < attempts.due_s:
-            return
-        try:
-            await self._collector.command(order.device, order.data)
-        except FrameRefused as error:
-            await self._refused(order, error)
-        except CollectError as error:
-            await self._failed(order, error, codes.R_NONE)
-        else:
-            await self._held(order)
+            return False
+        taken = await self._bring(order)
         wall_s = max(self._clock.wall(attempts.wait_s), RETRY_WALL_S)
         attempts.due_s = loop.time() + wall_s
         attempts.wait_s = min(2 * attempts.wait_s, RETRY_MOST_S)
+        return taken
 
-    async def _refused(self, order: OpenCommand, error: FrameRefused) -> None:
+    async def _bring(self, order: OpenCommand) -> bool:
+        try:
+            await self._collector.command(order.device, order.data)
+        except FrameRefused as error:
+            return await self._refused(order, error)
+        except CollectError as error:
+            await self._failed(order, error, codes.R_NONE)
+            return False
+        await self._held(order)
+        return True
+
+    async def _refused(self, order: OpenCommand, error: FrameRefused) -> bool:
         if error.reason in _FINAL or error.reason == codes.R_REPLAYED:
             # The board has ended it, or had it already: its outcome is in its journal.
             await self._held(order)
-        else:
-            await self._failed(order, error, error.reason)
+            return True
+        await self._failed(order, error, error.reason)
+        return False
 
     async def _held(self, order: OpenCommand) -> None:
         commands = self._store.store.commands

@@ -1,12 +1,15 @@
 """The collector against boards on a PTY: real pymodbus, real store, real signatures."""
 
 import asyncio
+import sqlite3
+from dataclasses import replace
 
 import pytest
 
 from gateway.collect.errors import BoardAbsent, FrameRefused
+from gateway.enforce import OUTCOME_GRACE_S, Enforcer
 from gateway.tests.board_server import noise
-from gateway.tests.signing import T0, seal
+from gateway.tests.signing import CHAIN, T0, seal
 from gateway.tests.site import Site
 from wireformat import codes, identity
 
@@ -78,11 +81,11 @@ def test_an_ack_that_was_lost_is_given_again_after_a_restart(tmp_path):
 
 def test_noise_half_frames_and_lost_frames_cost_time_and_no_record(tmp_path):
     async def scenario(site):
-        boards = {at: filled(site, at, 20) for at in (1, 2)}
+        boards = {at: filled(site, at, 12) for at in (1, 2)}
         site.enrol(*boards.values())
         site.start(boards, timeout_ms=30)
         site.bus.spoil = noise(seed=11, share=0.2)
-        await site.until(lambda: all(b.acked == (1, 19) for b in boards.values()), 20)
+        await site.until(lambda: all(b.acked == (1, 11) for b in boards.values()), 20)
         for board in boards.values():
             assert site.held(board) == journal(board)
         assert site.store.refusals() == {}
@@ -414,6 +417,69 @@ def test_a_command_waits_for_the_frame_in_flight_only(tmp_path):
     run(tmp_path, scenario)
 
 
+def enforcer(site):
+    """Only its way to the boards: nothing here asks a ledger."""
+    return Enforcer(
+        None,
+        None,
+        site.thread,
+        site.collector,
+        site.directory,
+        site.notices,
+        site.clock,
+        1,
+        CHAIN,
+        b"",
+    )
+
+
+def test_a_command_is_tried_until_it_expires_and_then_ends(tmp_path):
+    async def scenario(site):
+        meter, absent = filled(site, 1), filled(site, 9)
+        site.enrol(meter)
+        site.start({1: meter})
+        order, data = site.command(absent)
+        site.store.commands.add(order, data, site.clock.unix_ms())
+        hand = enforcer(site)
+        for _ in range(3):
+            await hand.deliver()
+            await asyncio.sleep(0.3)
+        assert site.store.commands.open()[0].attempts >= 2
+        assert site.open_codes()[f"command {absent.address.hex()[:8]}"] == "board_absent"
+        end_ms = (order.expires_s + OUTCOME_GRACE_S) * 1000
+        site.clock = replace(site.clock, unix_origin_ns=end_ms * 10**6)
+        await enforcer(site).deliver()
+        assert site.store.commands.counts() == {"expired": 1}
+
+    run(tmp_path, scenario)
+
+
+def test_commands_that_a_board_refuses_for_now_are_tried_again_in_their_order(tmp_path):
+    async def scenario(site):
+        meter = filled(site, 1)
+        site.enrol(meter)
+        site.start({1: meter})
+        await site.until(lambda: meter.acked == (1, 4))
+        meter.busy_frames = 2
+        for counter in (2, 1):
+            order, data = site.command(meter, counter)
+            site.store.commands.add(order, data, site.clock.unix_ms())
+        hand = enforcer(site)
+
+        async def ended():
+            await hand.deliver()
+            return site.store.commands.counts().get("done", 0) == 2
+
+        for _ in range(80):
+            if await ended():
+                break
+            await asyncio.sleep(0.05)
+        # Had the second overtaken the busy first, the board would have refused that as replayed.
+        assert site.store.commands.counts() == {"done": 2}
+
+    run(tmp_path, scenario)
+
+
 # ---- the store fails -------------------------------------------------------------------------
 
 
@@ -432,6 +498,25 @@ def test_a_full_disk_is_named_nothing_is_acked_and_it_goes_on_afterwards(tmp_pat
         site.store.database.one("PRAGMA max_page_count = 1000000")
         await site.until(lambda: meter.acked == (1, 201))
         assert site.held(meter) == journal(meter)
+        await site.until(lambda: site.open_codes() == {})
+
+    run(tmp_path, scenario)
+
+
+def test_a_locked_database_is_named_and_the_bus_goes_on_afterwards(tmp_path):
+    async def scenario(site):
+        meter = filled(site, 1, 2)
+        site.enrol(meter)
+        site.start({1: meter})
+        await site.until(lambda: meter.acked == (1, 1))
+        site.store.database.one("PRAGMA busy_timeout = 20")
+        other = sqlite3.connect(tmp_path / "gateway.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        meter.add()
+        await site.until(lambda: site.open_codes().get("store") == "store_locked")
+        assert meter.acked == (1, 1)
+        other.close()
+        await site.until(lambda: meter.acked == (1, 2))
         await site.until(lambda: site.open_codes() == {})
 
     run(tmp_path, scenario)
