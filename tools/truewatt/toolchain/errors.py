@@ -36,3 +36,7 @@ class MpyCrossError(ToolchainError):
 
 class QemuError(ToolchainError):
     """No ARM user-mode emulator."""
+
+
+class DebianToolError(ToolchainError):
+    """A program of Debian's that a check uses is missing or unusable."""
