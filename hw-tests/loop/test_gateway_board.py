@@ -38,7 +38,7 @@ class Loop:
 
     async def start(self) -> None:
         async with RpcClient(self.site.rpc_url) as client:
-            await self.run._start(client)
+            await self.run.start(client)
 
     @property
     def port(self) -> str:

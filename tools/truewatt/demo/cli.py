@@ -8,6 +8,7 @@ import re
 import signal
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from truewatt.demo import report, runner
 from truewatt.demo.parts import PartFailed
@@ -18,6 +19,7 @@ from truewatt.emulator.physics.profiles import ProfileError, load_profiles
 from truewatt.lifeline import Ended, unwinding_on_signals
 
 _EXIT_BROKEN, _EXIT_USAGE = 1, 2
+_MICRO = 1_000_000
 
 _EPILOG = """\
 The run's folder keeps everything: logs of each part, the boards' flash images, the gateway's
@@ -71,25 +73,47 @@ def main(argv: list[str]) -> int:
 
 def _conclude(result: dict[str, object], run_dir: Path) -> int:
     print(summary(result))
-    print(f"\ncheck the chain yourself: truewatt ledger verify --home {run_dir / 'ledger'}")
+    print(f"\nthe whole report: {run_dir / 'report.json'}")
+    print(f"check the chain yourself: truewatt ledger verify --home {run_dir / 'ledger'}")
     broken = report.failures(result)
     for line in broken:
         say(f"BROKEN: {line}")
     return _EXIT_BROKEN if broken else 0
 
 
-def summary(result: dict[str, object]) -> str:
-    """The report as lines for a person."""
-    width = max(len(key) for key in result)
-    return "\n".join(
-        f"{key:{width}}  {_plain(value)}" for key, value in result.items() if key != "faults"
+def summary(result: dict[str, Any]) -> str:
+    """The report in a few lines for a person."""
+    refused = sum(result["readings_refused"].values())
+    price, peak, delay = (
+        result["price_micro_per_kwh"],
+        result["peak_load_w"],
+        result["event_to_relay_ms"],
     )
+    lines = {
+        "readings": f"{result['readings_signed']} signed, {result['readings_admitted']} admitted,"
+        f" {refused} refused, {result['readings_lost']} lost,"
+        f" {result['readings_duplicated']} duplicated",
+        "commands": f"{result['commands_issued']} issued: {result['commands_done']} done,"
+        f" {result['commands_refused']} refused, {result['commands_expired']} expired,"
+        f" {result['commands_open']} still open",
+        "relays": f"{result['relay_switchings']} moved by a contract; from the block to the contact"
+        f" p50 {_seconds(delay['p50'])}, p99 {_seconds(delay['p99'])} simulated",
+        "energy": f"{result['energy_metered_wh'] / 1000:.3f} kWh metered,"
+        f" {result['energy_physics_wh'] / 1000:.3f} kWh by the physics:"
+        f" {result['energy_balance_error']:.3%} apart",
+        "price": f"{price['min'] / _MICRO:.3f} to {price['max'] / _MICRO:.3f} per kWh",
+        "peak": f"{peak['with_control'] / 1000:.2f} kW with control,"
+        f" {peak['without_control'] / 1000:.2f} kW without (15 minutes' mean)",
+        "ledger": f"{result['height']} blocks, "
+        + ("every one verified" if result["ledger_verified"] else "NOT VERIFIED"),
+    }
+    if result["kills"]:
+        lines["power cuts"] = f"{result['kills']}"
+    return "\n".join(f"  {name:10}  {text}" for name, text in lines.items())
 
 
-def _plain(value: object) -> str:
-    if not isinstance(value, dict):
-        return str(value)
-    return ", ".join(f"{key} {_plain(item)}" for key, item in value.items()) or "none"
+def _seconds(value_ms: int | None) -> str:
+    return "-" if value_ms is None else f"{value_ms / 1000:.1f} s"
 
 
 def _run_dir(wanted: Path | None, seed: int) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from ledger.clock import Clock
 from ledger.contracts import pricing
 from ledger.contracts.objects import Price, unpack
 from ledger.rpc.client import RpcClient, RpcError
+from truewatt.demo.physics_log import Switching, switchings
 from truewatt.demo.scenario import AREA
 from truewatt.demo.site import Site
 from truewatt.emulator.wires.pins import connect_unix
@@ -34,17 +34,24 @@ def rig_request(run_dir: Path, request: dict[str, Any], timeout_s: float = 5.0) 
 
 
 class Progress:
-    """Collects the figures and writes the line."""
+    """Collects the figures and writes the lines."""
 
     def __init__(self, site: Site, clock: Clock) -> None:
         self._site = site
         self._clock = clock
-        self._started = time.monotonic()
+        self._switches = site.run_dir / "rig" / "switches.jsonl"
+        self._told = 0
+
+    def switchings(self) -> list[str]:
+        """A line for each contact that has moved since the last call."""
+        moves = switchings(self._switches)
+        new, self._told = moves[self._told :], len(moves)
+        return [_switching(move) for move in new]
 
     async def line(self, client: RpcClient) -> str:
         """The state of the loop in one line; a part that is down shows as dashes."""
-        now = datetime.fromtimestamp(self._clock.unix_ms() / 1000, UTC)
-        fields = [f"{now:%H:%M}", self._physics(), await self._ledger(client), self._gateway()]
+        now = _time_of_day(self._clock.unix_ms())
+        fields = [now, self._physics(), await self._ledger(client), self._gateway()]
         return "  ".join(fields)
 
     def _physics(self) -> str:
@@ -80,3 +87,16 @@ class Progress:
             return "gateway -"
         counts = " ".join(f"{name} {count}" for name, count in sorted(commands.items()))
         return f"records {records}  commands {counts}"
+
+
+def _time_of_day(unix_ms: int) -> str:
+    return f"{datetime.fromtimestamp(unix_ms / 1000, UTC):%H:%M:%S}"
+
+
+def _switching(move: Switching) -> str:
+    before_kw, after_kw = (loads.get("feeder_w", 0.0) / 1000 for loads in (move.before, move.after))
+    state = "closed" if move.closed else "opened"
+    return (
+        f"{_time_of_day(move.t_ms)}    {move.board} {state} {move.asset}:"
+        f" feeder {before_kw:.2f} -> {after_kw:.2f} kW"
+    )

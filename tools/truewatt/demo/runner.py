@@ -26,7 +26,7 @@ Say = Callable[[str], None]
 _READY_S = 60.0
 _FOUNDING_S = 60.0
 _DRAIN_S = 60.0
-_LINE_EVERY_S = 10.0
+_LINE_EVERY_S, _SWITCHINGS_EVERY_S = 10.0, 1.0
 
 
 class BoardPart:
@@ -55,7 +55,7 @@ class Run:
         """Start everything, let the planned time pass, drain; the end in simulated seconds."""
         scenario = self.site.scenario
         async with RpcClient(self.site.rpc_url) as client:
-            await self._start(client)
+            await self.start(client)
             progress = asyncio.create_task(self._tell(client))
             try:
                 targets = ["gateway", "ledger", *scenario.boards]
@@ -67,7 +67,8 @@ class Run:
                 progress.cancel()
         return end_s
 
-    async def _start(self, client: RpcClient) -> None:
+    async def start(self, client: RpcClient) -> None:
+        """Start the world, found the chain, then start boards and gateway."""
         parts = self.supervisor.parts
         self.say("starting: feeder and buses")
         parts["rig"].start()
@@ -102,7 +103,10 @@ class Run:
     async def _tell(self, client: RpcClient) -> None:
         progress = Progress(self.site, self.clock)
         while True:
-            await asyncio.sleep(_LINE_EVERY_S)
+            for _ in range(int(_LINE_EVERY_S / _SWITCHINGS_EVERY_S)):
+                await asyncio.sleep(_SWITCHINGS_EVERY_S)
+                for line in progress.switchings():
+                    self.say(line)
             self.say(await progress.line(client))
 
     async def _drain(self, end_s: int) -> None:
