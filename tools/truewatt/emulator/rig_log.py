@@ -75,7 +75,9 @@ class RigLog:
 
     def _loads(self, home: str | None) -> dict[str, float]:
         feeder = self._world.feeder
-        loads = {"feeder_w": feeder.total.power_w}
+        # The twin lives through the same second: what both show, the relay did not do.
+        twin_w = self._world.twin.total.power_w
+        loads = {"feeder_w": feeder.total.power_w, "uncontrolled_w": twin_w}
         if home is not None:
             loads["home_w"] = feeder.homes[home].load.power_w
             loads |= {f"{name}_w": w for name, w in feeder.homes[home].asset_w.items()}
