@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gateway.admit import AdmissionRefused, Admitted, Board, ChainState
 from gateway.admit.chain import Position, bridged
-from gateway.admit.errors import BrokenChain, Gap
+from gateway.admit.errors import BrokenChain, Gap, Replayed
 from gateway.collect.errors import CollectError
 from gateway.collect.link import BoardLink
 from gateway.collect.tools import Tools
@@ -143,8 +143,11 @@ class _Job:
         now_ms = self._tools.clock.unix_ms()
         result = self._tools.admission.admit(self.board, state, code, data, now_ms)
         if not isinstance(result, Admitted):
-            self.at = max(self.at, (result.epoch, result.seq))
-            self.at = (self.at[0], self.at[1] + 1)
+            if (result.epoch, result.seq) < self.at:
+                # Reading on would cost the line a batch of requests a visit, for nothing.
+                where = f"epoch {result.epoch} seq {result.seq}"
+                raise Replayed("shown again where a later record was asked for", where)
+            self.at = (result.epoch, result.seq + 1)
             return
         self.head, self.at = result.head, _behind(result.record)
         self._fresh[result.record.epoch, result.record.seq] = data

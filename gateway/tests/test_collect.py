@@ -297,8 +297,12 @@ def test_a_replayed_record_is_no_progress_and_no_second_copy(tmp_path):
         site.enrol(meter)
         site.start({1: meter})
         await site.until(lambda: meter.acked == (1, 1))
+        await site.until(lambda: site.open_codes() == {"d1": "records_held"})
+        asked = len(site.bus.requests)
         await asyncio.sleep(0.3)
         assert site.held(meter) == journal(meter)[:2]
+        assert site.store.refusals() == {"replayed": 1}
+        assert len(site.bus.requests) - asked < 60, "a replay must not hold the line"
         meter.tamper = lambda code, data: (code, data)
         await site.until(lambda: meter.acked == (1, 4))
 
