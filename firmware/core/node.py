@@ -24,7 +24,7 @@ from core.liveness import Liveness
 from core.log import log
 from core.relays import Relay
 from drivers.pzem004t import Pzem004t
-from journal.journal import Journal
+from journal.journal import SEGMENT_BYTES, Journal
 from links.inbox import Inbox
 from links.modbus_rtu import ModbusRtuLink
 from links.modbus_server import ModbusServer
@@ -66,7 +66,9 @@ class Node:
         self._make_metering(kind)
 
     def _make_chain(self) -> None:
-        journal = Journal(paths.JOURNAL, self.config.journal_kib * 1024)
+        limit_bytes = self.config.journal_kib * 1024
+        # Segments go as a whole: a small journal in few of them would lose what is not yet acked.
+        journal = Journal(paths.JOURNAL, limit_bytes, min(SEGMENT_BYTES, limit_bytes // 8))
         self.chain = Chain(self.owner, journal, self.clock, self.store)
         self.chain.flags = self.flags
         self.certificates = Certificates(
