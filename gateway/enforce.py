@@ -46,6 +46,7 @@ _FINAL = (
     codes.R_PROTECTION,
     codes.R_LOCKED_OUT,
     codes.R_BAD_VALUE,
+    codes.R_HARDWARE,
 )
 """Refusals that a board journals as the command's outcome."""
 

@@ -12,7 +12,7 @@ from core.log import log
 from wireformat import codes, cose
 from wireformat.chained import Outcome
 
-_MARK = ">8sQBBI"  # command id, counter, asset, action, value
+_MARK = ">8sQBBIB"  # command id, counter, asset, action, value, why it is refused
 
 
 class Commands:
@@ -66,16 +66,15 @@ class Commands:
         Raises `StorageError` before anything was switched.
         """
         reason = self._final_fault(command)
-        mark = struct.pack(
-            _MARK, command.id, command.counter, command.asset, command.action, command.value
-        )
+        order = (command.id, command.counter, command.asset, command.action, command.value)
+        mark = struct.pack(_MARK, *order, reason)
         self._store.commit(counter=command.counter.to_bytes(8, "big"), pending=mark)
         self.counter = command.counter
         if reason == codes.R_NONE:
             asset = self.assets[command.asset]
             asset.apply(command.action, command.value, command.expires_s)
             if not asset.achieved(command.action, command.value):
-                reason = codes.R_PROTECTION
+                reason = codes.R_HARDWARE
         at_ms = self._clock.now_ms()
         await self._end(command.id, command.counter, command.asset, command.action, reason, at_ms)
         return reason
@@ -104,24 +103,27 @@ class Commands:
             return
         self._store.commit(pending=None)
 
-    # ---- after a power cut -------------------------------------------------------------------
+    # ---- after a restart ---------------------------------------------------------------------
 
     async def finish_pending(self) -> None:
-        """End the command that a power cut interrupted, if any, exactly once."""
+        """End the command that a restart interrupted, if any, exactly once; it is not repeated."""
         mark = self._store.blob("pending")
         if len(mark) != struct.calcsize(_MARK):
             return
-        id, counter, asset, action, value = struct.unpack(_MARK, mark)
+        id, counter, asset, action, value, reason = struct.unpack(_MARK, mark)
         if self._has_outcome(counter):
             self._store.commit(pending=None)
             return
-        reason = codes.R_NO_SUCH_ASSET
-        if asset < len(self.assets):
-            # Relays are in their fallback now: done only if that is what was asked for.
-            target = self.assets[asset]
-            kept = target.towards_safe(action) and not target.fault(action, value)
-            reason = codes.R_NONE if kept else codes.R_PROTECTION
+        if reason == codes.R_NONE and not self._still_so(asset, action, value):
+            reason = codes.R_INTERRUPTED
         await self._end(id, counter, asset, action, reason, self._clock.now_ms())
+
+    def _still_so(self, number: int, action: int, value: int) -> bool:
+        # The relay is in its fallback, or will be: only what led there has lasted.
+        if number >= len(self.assets):
+            return False
+        asset = self.assets[number]
+        return asset.towards_safe(action) and asset.achieved(action, value)
 
     def _has_outcome(self, counter: int) -> bool:
         found = False

@@ -39,10 +39,6 @@ class Relay:
         """The state read back from the pin."""
         return bool(self._pin.value()) == self._active_high
 
-    def in_safe_state(self) -> bool:
-        """Whether the relay is where a fallback would put it."""
-        return self.closed() == self.safe_closed
-
     def switch(self, closed: bool) -> None:
         """Drive the pin, unless protection forbids a closing. Wear limits do not bind here."""
         if self.closed() == closed or (closed and not self.may_close()):
@@ -91,6 +87,8 @@ class Relay:
         """Why `action` can never be done here, or R_NONE."""
         if action not in (codes.OPEN, codes.CLOSE) or value != 0:
             return codes.R_BAD_VALUE
+        if action == codes.CLOSE and not self.may_close():
+            return codes.R_PROTECTION
         return codes.R_NONE
 
     def busy(self, action: int) -> bool:

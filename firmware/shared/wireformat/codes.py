@@ -94,6 +94,8 @@ R_TIME_BACKWARDS = 18
 R_LOCKED_OUT = 19
 R_BAD_VALUE = 20
 R_FLASH = 21
+R_INTERRUPTED = 22
+R_HARDWARE = 23
 REASONS = {
     R_NONE: "none",
     R_MALFORMED: "malformed",
@@ -117,6 +119,8 @@ REASONS = {
     R_LOCKED_OUT: "locked out",
     R_BAD_VALUE: "bad value",
     R_FLASH: "flash failed",
+    R_INTERRUPTED: "interrupted",
+    R_HARDWARE: "hardware did not follow",
 }
 
 # State of a frame that was written to a board's inbox.
