@@ -83,7 +83,7 @@ def _conclude(result: dict[str, object], run_dir: Path) -> int:
 
 def summary(result: dict[str, Any]) -> str:
     """The report in a few lines for a person."""
-    refused = sum(result["readings_refused"].values())
+    refused, speed = sum(result["readings_refused"].values()), result["speed"]
     price, peak, delay = (
         result["price_micro_per_kwh"],
         result["peak_load_w"],
@@ -92,12 +92,13 @@ def summary(result: dict[str, Any]) -> str:
     lines = {
         "readings": f"{result['readings_signed']} signed, {result['readings_admitted']} admitted,"
         f" {refused} refused, {result['readings_lost']} lost,"
-        f" {result['readings_duplicated']} duplicated",
+        f" {result['readings_duplicated']} duplicated,"
+        f" {result['records_in_flight']} still on a board, signed after the end",
         "commands": f"{result['commands_issued']} issued: {result['commands_done']} done,"
         f" {result['commands_refused']} refused, {result['commands_expired']} expired,"
         f" {result['commands_open']} still open",
         "relays": f"{result['relay_switchings']} moved by a contract; from the block to the contact"
-        f" p50 {_seconds(delay['p50'])}, p99 {_seconds(delay['p99'])} simulated",
+        f" p50 {_seconds(delay['p50'], speed)}, p99 {_seconds(delay['p99'], speed)} real time",
         "energy": f"{result['energy_metered_wh'] / 1000:.3f} kWh metered,"
         f" {result['energy_physics_wh'] / 1000:.3f} kWh by the physics:"
         f" {result['energy_balance_error']:.3%} apart",
@@ -112,8 +113,9 @@ def summary(result: dict[str, Any]) -> str:
     return "\n".join(f"  {name:10}  {text}" for name, text in lines.items())
 
 
-def _seconds(value_ms: int | None) -> str:
-    return "-" if value_ms is None else f"{value_ms / 1000:.1f} s"
+def _seconds(simulated_ms: int | None, speed: float) -> str:
+    """In real time: at speed, what this machine takes dwarfs what simulated time asks for."""
+    return "-" if simulated_ms is None else f"{simulated_ms / 1000 / speed:.2f} s"
 
 
 def _run_dir(wanted: Path | None, seed: int) -> Path:

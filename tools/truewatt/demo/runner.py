@@ -8,11 +8,12 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
-from gateway.store import Store, StoreError
+from gateway.store import Head, Store, StoreError
 from ledger.clock import ENV, Clock
-from ledger.rpc.client import RpcClient, RpcError
+from ledger.rpc.client import RpcClient, RpcError, TxFound
 from ledger.tx import tx_id
 from truewatt.demo import chaos, outcome, site
 from truewatt.demo.parts import Part, PartFailed, ProcessPart, wait_for_file
@@ -24,7 +25,7 @@ from truewatt.emulator.board import EmulatedBoard
 Say = Callable[[str], None]
 
 _READY_S = 60.0
-_FOUNDING_S = 60.0
+_HAND_IN_S = 60.0
 _DRAIN_S = 60.0
 _LINE_EVERY_S, _SWITCHINGS_EVERY_S = 10.0, 1.0
 
@@ -68,37 +69,52 @@ class Run:
         return end_s
 
     async def start(self, client: RpcClient) -> None:
-        """Start the world, found the chain, then start boards and gateway."""
+        """In the order of a real site: the chain, the boards and their gateway, people's wishes."""
         parts = self.supervisor.parts
         self.say("starting: feeder and buses")
         parts["rig"].start()
         wait_for_file(self.site.run_dir / "rig" / "ready", parts["rig"], _READY_S)
-        self.say("starting: ledger; enrolling boards, registering preferences")
+        self.say("starting: ledger; the installer enrols the boards")
         parts["ledger"].start()
-        await self._found(client)
+        await self._hand_in(client, site.enrolments(self.site))
         self.say(f"starting: {len(self.site.scenario.boards)} boards and the gateway")
         self.supervisor.start([*self.site.scenario.boards, "gateway"])
+        await self._wait_for_boards()
+        self.say("all boards are heard; the owner and the operator say what they want")
+        await self._hand_in(client, site.orders(self.site))
 
-    async def _found(self, client: RpcClient) -> None:
-        """Hand in the founding transactions, each again until a block holds it."""
-        deadline = time.monotonic() + _FOUNDING_S
-        for tx in site.founding_transactions(self.site):
-            while True:
+    async def _hand_in(self, client: RpcClient, transactions: list[bytes]) -> None:
+        """Hand in transactions in their order, each again until a block holds it."""
+        deadline = time.monotonic() + _HAND_IN_S
+        for tx in transactions:
+            while (found := await self._try(client, tx)) is None:
                 if (
                     time.monotonic() > deadline
                     or self.supervisor.parts["ledger"].poll() is not None
                 ):
-                    raise PartFailed("the ledger did not take the founding; see logs/ledger.log")
-                try:
-                    found = await client.tx(tx_id(tx))
-                    if found is not None:
-                        break
-                    await client.broadcast_tx_sync(tx)
-                except RpcError:
-                    pass
+                    raise PartFailed("the ledger took no transaction; see logs/ledger.log")
                 await asyncio.sleep(0.05)
             if found.code:
-                raise PartFailed(f"the ledger refused a founding transaction: {found.log}")
+                raise PartFailed(f"the ledger refused a transaction: {found.log}")
+
+    async def _try(self, client: RpcClient, tx: bytes) -> TxFound | None:
+        try:
+            found = await client.tx(tx_id(tx))
+            if found is None:
+                await client.broadcast_tx_sync(tx)
+        except RpcError:
+            return None
+        return found
+
+    async def _wait_for_boards(self) -> None:
+        """Until the gateway holds a record of every board."""
+        deadline = time.monotonic() + _READY_S
+        addresses = set(self.site.addresses.values())
+        while not addresses <= _heads(self._store_path).keys():
+            if time.monotonic() > deadline:
+                raise PartFailed("not every board was heard; see logs/gateway.log and boards/")
+            self.supervisor.revive()
+            await asyncio.sleep(0.1)
 
     async def _tell(self, client: RpcClient) -> None:
         progress = Progress(self.site, self.clock)
@@ -113,13 +129,16 @@ class Run:
         """Go on until the ledger has every record that was signed up to `end_s`."""
         self.say("time is up; letting the last records arrive")
         deadline = time.monotonic() + _DRAIN_S
-        path = self.site.run_dir / "gateway" / "gateway.db"
         while time.monotonic() < deadline:
             self.supervisor.revive()
             await asyncio.sleep(0.2)
-            if _is_drained(path, set(self.site.addresses.values()), end_s):
+            if _is_drained(self._store_path, set(self.site.addresses.values()), end_s):
                 return
         self.say("the last records did not arrive in time; the report says which")
+
+    @property
+    def _store_path(self) -> Path:
+        return self.site.run_dir / "gateway" / "gateway.db"
 
     def stop(self) -> None:
         """Boards first, then who collects from them, then the ledger, the world last."""
@@ -143,18 +162,23 @@ def run(scenario: Scenario, run_dir: Path, say: Say) -> dict[str, object]:
 
 def _is_drained(path: Path, boards: set[bytes], end_s: int) -> bool:
     """Whether every board's chain has passed `end_s` and nothing waits for the ledger."""
-    try:
-        store = Store.open_readonly(path)
-    except StoreError:
+    heads = _heads(path)
+    if not boards <= heads.keys() or any(head.time_s <= end_s for head in heads.values()):
         return False
     try:
-        heads = store.heads()
-        passed = boards <= heads.keys() and all(head.time_s > end_s for head in heads.values())
-        return passed and not len(store.outbox)
+        with closing(Store.open_readonly(path)) as store:
+            return not len(store.outbox)
     except StoreError:
         return False
-    finally:
-        store.close()
+
+
+def _heads(path: Path) -> dict[bytes, Head]:
+    """Each board's last admitted record; nothing while the gateway has no store yet."""
+    try:
+        with closing(Store.open_readonly(path)) as store:
+            return store.heads()
+    except StoreError:
+        return {}
 
 
 def _parts(built: site.Site, clock: Clock) -> list[Part]:

@@ -7,7 +7,7 @@ interfaces; only the cable to each board is emulated.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from wireformat.registry import open_signed
 Say = Callable[[str], None]
 
 _CERTIFICATE_DAYS = 365
+_DEVICES_PER_ACCOUNT_TX = 64
 _KEY_NAMES = ("operator", "validator", "control", "gateway", "installer", "prosumer")
 
 
@@ -180,38 +181,46 @@ def _gateway_toml(site: Site) -> str:
     return "\n".join(lines) + "\n"
 
 
-def founding_transactions(site: Site) -> list[bytes]:
-    """Enrolments by the installer, the prosumer's account and preferences, the evening's limit."""
-    nonces = dict.fromkeys(site.seeds, 0)
-
-    def signed(who: str, body: Body) -> bytes:
-        nonces[who] += 1
-        return build_tx(site.seeds[who], plan.CHAIN_ID, nonces[who], body)
-
-    addresses = site.addresses
-    txs = [
-        signed(
-            "installer",
-            EnrolBody(
-                enrolment=site.enrolments[name],
-                area=plan.AREA,
-                section=b"" if name == plan.MLMD else addresses[plan.MLMD],
-            ),
+def enrolments(site: Site) -> list[bytes]:
+    """What the installer hands in: each board's enrolment, with the M-LMD that it is behind."""
+    bodies = [
+        EnrolBody(
+            enrolment=site.enrolments[name],
+            area=plan.AREA,
+            section=b"" if name == plan.MLMD else site.addresses[plan.MLMD],
         )
         for name in site.scenario.boards
     ]
+    return _signed(site, "installer", bodies)
+
+
+def orders(site: Site) -> list[bytes]:
+    """What people want: the operator registers the owner and limits the evening's load, the owner
+    says what each asset may cost and when it must have run."""
+    addresses = site.addresses
     meters = [addresses[home.meter] for home in site.scenario.homes]
     owner = keys.public_key(site.seeds["prosumer"])
-    for at in range(0, len(meters), 64):
-        txs.append(signed("operator", AccountBody(public_key=owner, devices=meters[at : at + 64])))
-    for home in site.scenario.homes:
-        txs += [signed("prosumer", body) for body in _preferences(home, addresses[home.meter])]
+    accounts = [
+        AccountBody(public_key=owner, devices=meters[at : at + _DEVICES_PER_ACCOUNT_TX])
+        for at in range(0, len(meters), _DEVICES_PER_ACCOUNT_TX)
+    ]
     limit = SectionLimitBody(
         mlmd=addresses[plan.MLMD],
         limit_w=site.scenario.evening_limit_w,
         until_s=site.scenario.start_ms // 1000 + plan.UTC_DAY_S,
     )
-    return [*txs, signed("operator", limit)]
+    wishes = [
+        body for home in site.scenario.homes for body in _preferences(home, addresses[home.meter])
+    ]
+    return _signed(site, "operator", [*accounts, limit]) + _signed(site, "prosumer", wishes)
+
+
+def _signed(site: Site, who: str, bodies: Sequence[Body]) -> list[bytes]:
+    """Transactions of one signer, who signs nothing else in a run: nonces count from 1."""
+    return [
+        build_tx(site.seeds[who], plan.CHAIN_ID, nonce, body)
+        for nonce, body in enumerate(bodies, 1)
+    ]
 
 
 def _preferences(home: plan.HomePlan, device: bytes) -> list[PreferencesBody]:
