@@ -130,3 +130,26 @@ class Site:
             index=0,
         )
         return record, seal(CONTROL, record)
+
+
+def run(tmp_path: Path, scenario: Callable) -> None:
+    """Run `scenario(site)` to its end."""
+
+    async def main() -> None:
+        async with Site(tmp_path) as site:
+            await scenario(site)
+
+    asyncio.run(main())
+
+
+def filled(site: Site, number: int, records: int = 5, **kwargs) -> BoardServer:
+    """A board with some readings in its journal."""
+    board = site.board(number, **kwargs)
+    for _ in range(records):
+        board.add()
+    return board
+
+
+def journal(board: BoardServer) -> list[bytes]:
+    """The records on a board's flash."""
+    return [data for _, data in board.journal]
