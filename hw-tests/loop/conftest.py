@@ -1,6 +1,7 @@
 """Runs of the demo that several tests look at; each is done once."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,3 +26,18 @@ def killed_run(tmp_path_factory: pytest.TempPathFactory) -> "DemoRun":  # noqa: 
     from demo_run import complete
 
     return complete(tmp_path_factory.mktemp("killed") / "run", 1, "--seed", "2", "--kill", "20")
+
+
+@pytest.fixture(scope="module")
+def street(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Street"]:  # noqa: F821
+    """A meter and an M-LMD that have run for a while, with nobody on their bus."""
+    from demo_run import wait_until
+    from quiet_street import Street
+
+    street = Street(tmp_path_factory.mktemp("street"))
+    try:
+        street.start()
+        wait_until(lambda: street.physics("m1")["load"]["energy_wh"] > 20, "20 Wh of load")
+        yield street
+    finally:
+        street.stop()

@@ -40,15 +40,3 @@ def test_a_signal_to_the_run_ends_every_part(
         wait_until(lambda: not processes_of(run), "every part to end", 5)
     said = log.read_text()
     assert "Traceback" not in said
-
-
-def test_while_boards_are_being_made_too(tmp_path: Path) -> None:
-    run, log = tmp_path / "run", tmp_path / "log"
-    with started(run, *OPTIONS, log=log) as process:
-        wait_until(
-            lambda: process.poll() is not None or len(processes_of(run)) > 1,
-            "a board on the programmer's cable",
-        )
-        process.send_signal(signal.SIGKILL)
-        process.wait(30)
-        wait_until(lambda: not processes_of(run), "the board to end", 5)
