@@ -42,6 +42,7 @@ ADDRESSES = {"m1": 1, "m2": 2, "m3": 3, "spare": 2}
 in m2's place."""
 AT_WORK = ("m1", "m2")
 
+VALIDITY_S = 240
 YEAR_S = 365 * 86_400
 
 
@@ -107,13 +108,13 @@ class Street:
 
     def close(self) -> None:
         """End everything, whatever of it came up."""
+        if hasattr(self, "tap"):
+            self.tap.stop()
         for board in self.boards.values():
             board.kill()
         for process in self.processes.values():
             process.kill()
             process.wait()
-        if hasattr(self, "tap"):
-            self.tap.stop()
         if hasattr(self, "liar"):
             self.call(self.liar.__aexit__())
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -170,7 +171,9 @@ class Street:
                 ack,
                 self.certificate(codes.INSTALLER, "installer", 1),
             ],
-            limits=Limits(retry_s=5, clock_skew_s=60),
+            limits=Limits(
+                command_validity_s=VALIDITY_S, command_renew_s=60, retry_s=5, clock_skew_s=60
+            ),
         )
         home = self.folder / "ledger"
         setup.make_home(home, genesis, self.seeds["validator"], self.seeds["control"])

@@ -122,7 +122,7 @@ class Wiretap(threading.Thread):
 
     def _exchange(self, data: bytes) -> bytes:
         """Send to the bus; what came back until a frame is whole or nothing more comes."""
-        while select.select([self._bus], [], [], 0)[0]:
+        if select.select([self._bus], [], [], 0)[0]:
             os.read(self._bus, 1024)  # came too late for whoever asked
         os.write(self._bus, data)
         reply = b""
