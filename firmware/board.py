@@ -8,6 +8,7 @@ import machine
 from esp32 import NVS
 
 from core.nvs import NAMESPACE, Store
+from core.restart import closed_at_start
 from links.serial_port import SerialPort
 
 _BUS_BUFFER_BYTES = 600
@@ -20,16 +21,20 @@ def open_store() -> Store:
 
 
 class Board:
-    """Machine objects of one board. Its relays are open when the constructor returns."""
+    """Machine objects of one board. Its relay pins are driven from the constructor on.
 
-    def __init__(self, config: object) -> None:
-        # First of all: whatever the reset left on the pins, loads are off.
-        self.relay_pins = [
-            machine.Pin(relay.pin, machine.Pin.OUT, value=0 if relay.active_high else 1)
-            for relay in config.relays
-        ]
-        self.store = open_store()
+    `held_open` are the numbers of relays that protection keeps open over this start.
+    """
+
+    def __init__(self, config: object, store: Store, held_open: tuple = ()) -> None:
         self.reset_cause = machine.reset_cause()
+        closed = closed_at_start(config.relays, self.reset_cause, held_open)
+        # The level comes with the direction: no pin is driven elsewhere even for a moment.
+        self.relay_pins = [
+            machine.Pin(relay.pin, machine.Pin.OUT, value=1 if on == relay.active_high else 0)
+            for relay, on in zip(config.relays, closed)
+        ]
+        self.store = store
         self._config = config
 
     def watchdog(self) -> "machine.WDT | None":

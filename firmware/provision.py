@@ -58,7 +58,7 @@ def dump_journal() -> None:
 
 def clear_lockout() -> None:
     """A person has looked at the section: let the breaker close again at the next start."""
-    open_store().commit(lockout=0)
+    open_store().commit(lockout=0, trips=0, cause=0)
 
 
 def _seed() -> bytes:

@@ -41,6 +41,11 @@ class Certificates:
         holder = self._holders.get(role)
         return holder.serial if holder else 0
 
+    def expires_s(self, role: int) -> int:
+        """Unix second from which on the newest certificate of `role` is no longer valid."""
+        holder = self._holders.get(role)
+        return holder.expires_s if holder else 0
+
     def signer(self, role: int, kid: bytes) -> "tuple[bytes, int]":
         """(public key, codes.R_NONE) of `role`'s holder if `kid` is its key and still valid."""
         holder = self._holders.get(role)
@@ -69,10 +74,13 @@ class Certificates:
             return codes.R_CERT_SUPERSEDED
         return codes.R_NONE
 
-    def accept(self, certificate: object) -> None:
-        """Persist a certificate whose signature is good. Raises `StorageError`."""
+    def accept(self, certificate: object) -> bool:
+        """Persist a certificate whose signature is good; False if it was known already.
+
+        Raises `StorageError`.
+        """
         if self.serial(certificate.role) == certificate.serial:
-            return
+            return False
         blob = (
             certificate.public_key
             + certificate.serial.to_bytes(8, "big")
@@ -80,3 +88,4 @@ class Certificates:
         )
         self._store.commit(**{"cert%d" % certificate.role: blob})
         self._holders[certificate.role] = Holder(blob)
+        return True

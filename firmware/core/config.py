@@ -184,7 +184,9 @@ def _times(board: Settings, fields: Fields) -> None:
     if board.boundary_s % board.interval_s:
         raise ConfigError("boundary_s", "a multiple of interval_s")
     board.comms_timeout_s = fields.number("comms_timeout_s", 10, 86400, 300)
-    board.restore_delay_s = fields.numbers("restore_delay_s", 2, 2, 3600, [0, 30])
+    # The meters behind a breaker delay their own loads.
+    delay_s = [0, 3] if board.role == codes.MLMD else [0, 30]
+    board.restore_delay_s = fields.numbers("restore_delay_s", 2, 2, 3600, delay_s)
     if board.restore_delay_s[0] > board.restore_delay_s[1]:
         raise ConfigError("restore_delay_s", "[least, most]")
     board.journal_kib = fields.number("journal_kib", 32, 1536, 512)

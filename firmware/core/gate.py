@@ -15,6 +15,9 @@ from wireformat.control import Ack, Beacon, Certificate, Command
 from wireformat.errors import WireError
 
 NONCE_BYTES = 8
+NONCES = 2
+NONCE_LIFE_MS = 120000
+"""A beacon that was held back for longer than this says too little about the time."""
 
 
 class Gate:
@@ -27,8 +30,7 @@ class Gate:
         self._clock = clock
         self.commands = None
         self.comms = None
-        self.nonce = os.urandom(NONCE_BYTES)
-        self._nonce_read_ms = 0
+        self._nonces = []
         self._rules = {
             Ack.CODE: (Ack, codes.ACK, self._ack_fault, self._ack),
             Beacon.CODE: (Beacon, codes.ACK, self._beacon_fault, self._beacon),
@@ -36,9 +38,23 @@ class Gate:
             Certificate.CODE: (Certificate, None, certificates.fault, self._certificate),
         }
 
-    def nonce_was_read(self) -> None:
-        """A reader took the nonce: a beacon that answers it is no older than this."""
-        self._nonce_read_ms = self._clock.up_ms()
+    def new_nonce(self) -> bytes:
+        """One for each reader: a beacon that answers it is no older than this moment.
+
+        If reading again made an old nonce young, who holds a beacon back could set the clock back.
+        """
+        nonce = os.urandom(NONCE_BYTES)
+        self._nonces.insert(0, (nonce, self._clock.up_ms()))
+        self._nonces[NONCES:] = []
+        return nonce
+
+    def _nonce_age_ms(self, nonce: bytes) -> "int | None":
+        """How long ago a nonce was read; None if it is not, or no longer, good."""
+        for known, read_ms in self._nonces:
+            age_ms = self._clock.up_ms() - read_ms
+            if known == nonce and age_ms <= NONCE_LIFE_MS:
+                return age_ms
+        return None
 
     async def handle(self, code: int, data: bytes, bucket: object) -> int:
         """Check the signed bytes `data` of type `code` and do what they say."""
@@ -58,7 +74,6 @@ class Gate:
             return codes.R_BUSY
         if not await self._authentic(kind, envelope, key):
             return codes.R_BAD_SIGNATURE
-        self.comms.heard()
         return await self._apply(fault, effect, record)
 
     async def _authentic(self, kind: type, envelope: object, key: bytes) -> bool:
@@ -96,26 +111,35 @@ class Gate:
             return codes.R_HEAD_MISMATCH
         return codes.R_NONE
 
+    # What can be said twice with one signature, an old ack or certificate, is no sign of life:
+    # whoever recorded it could keep a cut-off board from its safe state.
+
     async def _ack(self, ack: object) -> int:
         key = (ack.epoch, ack.seq)
         if key > self._chain.journal.acked:
+            self.comms.heard()
             self._chain.acknowledge(key, self._chain.journal.find(*key)[2])
         return codes.R_NONE
 
     # ---- time --------------------------------------------------------------------------------
 
     def _beacon_fault(self, beacon: object) -> int:
-        if beacon.nonce != self.nonce:
+        if self._nonce_age_ms(beacon.nonce) is None:
             return codes.R_WRONG_NONCE
         if beacon.time_ms < EARLIEST_MS:
             return codes.R_TIME_BACKWARDS
-        return codes.R_BAD_VALUE if beacon.time_ms >= LATEST_MS else codes.R_NONE
+        if beacon.time_ms >= LATEST_MS:
+            return codes.R_BAD_VALUE
+        # A gateway whose clock is years ahead must not take the board there: it never came back.
+        late = beacon.time_ms >= 1000 * self._certificates.expires_s(codes.ACK)
+        return codes.R_CERT_EXPIRED if late else codes.R_NONE
 
     async def _beacon(self, beacon: object) -> int:
-        travel_ms = self._clock.up_ms() - self._nonce_read_ms
+        travel_ms = self._nonce_age_ms(beacon.nonce)
         if not self._clock.beacon(beacon.time_ms, travel_ms, self._chain.last_time_s):
             return codes.R_TIME_BACKWARDS
-        self.nonce = os.urandom(NONCE_BYTES)
+        self._nonces = []
+        self.comms.heard()
         return codes.R_NONE
 
     # ---- commands and certificates -----------------------------------------------------------
@@ -126,8 +150,10 @@ class Gate:
         return self.commands.transient_fault(command)
 
     async def _command(self, command: object) -> int:
+        self.comms.heard()
         return await self.commands.execute(command)
 
     async def _certificate(self, certificate: object) -> int:
-        self._certificates.accept(certificate)
+        if self._certificates.accept(certificate):
+            self.comms.heard()
         return codes.R_NONE

@@ -1,7 +1,7 @@
 """What a meter and an M-LMD have in common: start, tasks, what a link may see of the board.
 
-Start, in this order: relays open (in `board.Board`), key, journal, new epoch persisted, boot event
-signed and chained, an interrupted command ended, then the safe state after a random delay.
+Start, in this order: relay pins driven (`core.restart`), key, the way to the safe state begun, journal,
+new epoch persisted, boot event signed and chained, an interrupted command ended, tasks.
 """
 
 import asyncio
@@ -162,11 +162,15 @@ class Node:
         )
 
     async def _start(self) -> None:
+        # Before anything that may fail: a board whose flash is broken still serves its loads.
+        self._fall_back()
         self.chain.start()
         self.poller.restore(self.chain.newest(self._kind))
         log("node", "epoch %d, %d unacknowledged" % (self.chain.epoch, self.chain.journal.unacked))
         await self.chain.event(codes.EV_BOOT, [self.board.reset_cause])
         await self.commands.finish_pending()
+
+    def _fall_back(self) -> None:
         for relay in self.relays:
             relay.fall_back(self._restore_delay_ms())
 
@@ -204,8 +208,7 @@ class Node:
         if not self.comms.changed():
             return
         if self.comms.lost:
-            for relay in self.relays:
-                relay.fall_back(self._restore_delay_ms())
+            self._fall_back()
             self.events.report(codes.EV_SAFE_STATE, [self.relay_mask()])
         else:
             self.events.report(codes.EV_RECOVERED)

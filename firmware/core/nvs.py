@@ -1,7 +1,8 @@
 """Small values that survive a power cut, over `esp32.NVS`.
 
 Keys: seed (32 B), epoch (i32), counter (8 B, highest command counter), pending (command that was
-begun), cert<role> (48 B), acked (24 B), regs (12 B a channel), lockout (i32).
+begun), cert<role> (48 B), acked (24 B), regs (12 B a channel); of the breaker, i32: lockout, trips
+(since it last stayed closed), cause (of the trip that keeps it open).
 A commit is atomic: after a power cut either all or none of the values set before it are there.
 """
 

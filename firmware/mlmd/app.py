@@ -1,8 +1,8 @@
 """The M-LMD: measures its section of the feeder and breaks it on overload."""
 
-from board import Board, reset
+from board import Board, open_store, reset
 from core import node
-from mlmd.breaker import Breaker
+from mlmd.breaker import Breaker, holds_open
 from wireformat import codes
 from wireformat.chained import Feeder
 
@@ -57,4 +57,6 @@ class Mlmd(node.Node):
 
 def run(config: object) -> None:
     """Work as an M-LMD; returns only by a restart of the board."""
-    node.run(Mlmd(Board(config), config), reset)
+    store = open_store()
+    held_open = (0,) if holds_open(store) else ()
+    node.run(Mlmd(Board(config, store, held_open), config), reset)

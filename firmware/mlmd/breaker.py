@@ -13,6 +13,11 @@ from wireformat import codes
 _LOCKED = 1
 
 
+def holds_open(store: object) -> bool:
+    """Whether a lock-out, or a dead time that a restart interrupted, keeps the breaker open."""
+    return store.number("lockout") == _LOCKED or store.number("cause") > 0
+
+
 class Breaker:
     """An asset of an M-LMD on `relay`. `happened(what, detail)` hears trip, lockout, closed."""
 
@@ -29,12 +34,15 @@ class Breaker:
         self.limit_w = self._default_w
         self._limit_expires_s = None
         self._above_ms = {}
-        self.trip_cause = codes.TRIP_NONE
         self.reclose_count = 0
-        self._recloses = 0
-        self._reclose_at_ms = None
         self._closed_since_ms = None
         self.locked_out = store.number("lockout") == _LOCKED
+        # Over a restart trips stay counted and a dead time begins anew.
+        self._trips = store.number("trips")
+        self.trip_cause = self._kept_cause = store.number("cause")
+        self._reclose_at_ms = None
+        if self._kept_cause and not self.locked_out:
+            self._reclose_at_ms = clock.up_ms() + self._dead_time_ms()
 
     # ---- state -------------------------------------------------------------------------------
 
@@ -73,23 +81,33 @@ class Breaker:
         self.trip_cause = cause
         self._closed_since_ms = None
         self._happened("trip", [cause, power_w])
-        if self._recloses < len(self._times.dead_times_s):
-            dead_time_ms = self._times.dead_times_s[self._recloses] * 1000
-            self._reclose_at_ms = now_ms + dead_time_ms
-            self._recloses += 1
+        if self._trips < len(self._times.dead_times_s):
+            self._trips += 1
+            self._reclose_at_ms = now_ms + self._dead_time_ms()
+            self._keep()
         else:
             self._lock_out()
+
+    def _dead_time_ms(self) -> int:
+        times_s = self._times.dead_times_s
+        return times_s[min(self._trips, len(times_s)) - 1] * 1000 if times_s else 0
 
     def _lock_out(self) -> None:
         self.locked_out = True
         self._reclose_at_ms = None
         self._happened("lockout", [])
-        # Protection has acted already; a flash that refuses only loses the lock-out at a reset.
-        self._persist(_LOCKED)
+        self._keep()
 
-    def _persist(self, value: int) -> None:
+    def _keep(self) -> None:
+        """Persist what must outlast a restart; once for each change, and after the switching.
+
+        Protection has acted already: a flash that refuses only forgets the trip at a restart.
+        """
+        locked = _LOCKED if self.locked_out else 0
+        held_open = self.locked_out or self._reclose_at_ms is not None
+        self._kept_cause = self.trip_cause if held_open else codes.TRIP_NONE
         try:
-            self._store.commit(lockout=value)
+            self._store.commit(lockout=locked, trips=self._trips, cause=self._kept_cause)
         except StorageError as error:
             log("breaker", error)
 
@@ -99,13 +117,23 @@ class Breaker:
         if self._reclose_at_ms is not None and now_ms >= self._reclose_at_ms:
             self._reclose_at_ms = None
             self._close()
-        if self._relay.closed() and self._closed_since_ms is None:
-            self._closed_since_ms = now_ms
-        if self._relay.closed() and now_ms - self._closed_since_ms >= self._times.reclaim_s * 1000:
-            self._recloses = 0
+        if self._relay.closed():
+            self._stays_closed(now_ms)
+        else:
+            self._closed_since_ms = None
         if self._limit_expires_s is not None and self._clock.now_s() >= self._limit_expires_s:
             self._limit_expires_s = None
             self.limit_w = self._default_w
+
+    def _stays_closed(self, now_ms: int) -> None:
+        if self._closed_since_ms is None:
+            self._closed_since_ms = now_ms
+        reclaimed = now_ms - self._closed_since_ms >= self._times.reclaim_s * 1000
+        if reclaimed and self._trips:
+            self._trips = 0
+            self._keep()
+        elif self._kept_cause:
+            self._keep()
 
     def _close(self) -> None:
         self._relay.switch(True)
@@ -118,9 +146,9 @@ class Breaker:
         if not self.locked_out:
             return
         self.locked_out = False
-        self._recloses = 0
-        self._persist(0)
+        self._trips = 0
         self._close()
+        self._keep()
 
     # ---- commands ----------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ class Nvs:
         self.kept = {}
         self.values = {}
         self.broken = False
+        self.commits = 0
 
     def _get(self, key, kind):
         if not isinstance(self.values.get(key), kind):
@@ -55,6 +56,7 @@ class Nvs:
         if self.broken:
             raise OSError(-0x1101)
         self.kept = dict(self.values)
+        self.commits += 1
 
     def cut(self):
         self.values = dict(self.kept)

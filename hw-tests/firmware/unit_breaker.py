@@ -6,7 +6,7 @@ from core.clock import Clock
 from core.nvs import Store
 from core.relays import Relay
 from core.settings import Settings
-from mlmd.breaker import Breaker
+from mlmd.breaker import Breaker, holds_open
 from wireformat import codes as c
 
 FIXED_W, OVERLOAD_W = 10000, 8000
@@ -31,6 +31,7 @@ class Bench:
         store = Store(self.nvs)
         self.breaker = Breaker(self.relay, config, self.clock, store, self.note)
         self.relay.may_close = self.breaker.may_close
+        self.held_open = holds_open(store)
         self.relay.fall_back()
         self.run(1, 0)
         self.happened.clear()
@@ -95,9 +96,43 @@ def locked_out():
     after = Bench(bench.nvs)
     after.run(60, 0)
     expect("nor a reboot", (after.pin.level, after.breaker.locked_out), (0, True))
+    expect("which drives it open at once", after.held_open, True)
+    expect("and knows why", after.breaker.trip_cause, c.TRIP_OVERLOAD)
     after.breaker.reset_lockout()
     after.run(2, 0)
     expect("a person does", (after.pin.level, after.nvs.kept["lockout"]), (1, 0))
+    expect("for the next start too", Bench(after.nvs).held_open, False)
+
+
+def restarts():
+    bench = Bench()
+    expect("closed at once", (bench.held_open, bench.pin.level), (False, 1))
+    bench.run(11, 9000)
+    bench.run(10, 0)
+    cut = Bench(bench.nvs)
+    expect("in its dead time it stays open", (cut.held_open, cut.pin.level), (True, 0))
+    cut.run(13, 0)
+    expect("which begins anew", cut.pin.level, 0)
+    cut.run(3, 0)
+    expect("recloses", (cut.pin.level, cut.happened), (1, [("closed", [])]))
+    expect("no longer held open", Bench(cut.nvs).held_open, False)
+    cut.run(11, 9000)
+    again = Bench(cut.nvs)
+    again.run(40, 0)
+    expect("the second dead time, for trips stay counted", again.pin.level, 0)
+    again.run(6, 0)
+    again.run(11, 9000)
+    expect("locks out in spite of restarts", again.happened[-1], ("lockout", []))
+
+
+def flash_is_spared():
+    bench = Bench()
+    before = bench.nvs.commits
+    bench.run(600, 1000)
+    expect("no trip, no commit", bench.nvs.commits - before, 0)
+    bench.run(11, 9000)
+    bench.run(600, 1000)
+    expect("a trip, its end, its oblivion", bench.nvs.commits - before, 3)
 
 
 def limits():
@@ -138,6 +173,8 @@ def commands():
 
 definite_times()
 locked_out()
+restarts()
+flash_is_spared()
 limits()
 commands()
 print("ok")

@@ -89,7 +89,7 @@ class Bench:
         for role, key in ((c.ACK, GATEWAY), (c.CONTROL, AUTHORITY)):
             expect("certificate", self.give(certificate(role, key), ROOT), c.R_NONE)
         if trusted:
-            beacon = Beacon(nonce=self.gate.nonce, time_ms=NOW_S * 1000)
+            beacon = Beacon(nonce=self.gate.new_nonce(), time_ms=NOW_S * 1000)
             expect("beacon", self.give(beacon, GATEWAY), c.R_NONE)
         # Wear limits are a case of their own.
         self.ticks.now += 20000
@@ -291,19 +291,58 @@ def acks():
 
 def beacons():
     bench = Bench()
-    nonce = bench.gate.nonce
     for name, answered, time_s, reason in (
         ("old nonce", bytes(8), NOW_S, c.R_WRONG_NONCE),
-        ("years back", nonce, 1500000000, c.R_TIME_BACKWARDS),
-        ("before the last record", nonce, NOW_S - 10000, c.R_TIME_BACKWARDS),
-        ("next century", nonce, 5000000000, c.R_BAD_VALUE),
+        ("years back", None, 1500000000, c.R_TIME_BACKWARDS),
+        ("before the last record", None, NOW_S - 10000, c.R_TIME_BACKWARDS),
+        ("next century", None, 5000000000, c.R_BAD_VALUE),
+        ("years ahead", None, NOW_S + 5 * 31536000, c.R_CERT_EXPIRED),
+        ("the certificate's end", None, NOW_S + 1000, c.R_CERT_EXPIRED),
     ):
-        bench.gate.nonce_was_read()
-        beacon = Beacon(nonce=answered, time_ms=time_s * 1000)
+        beacon = Beacon(nonce=answered or bench.gate.new_nonce(), time_ms=time_s * 1000)
         expect(name, bench.give(beacon, GATEWAY), reason)
-    beacon = Beacon(nonce=nonce, time_ms=NOW_S * 1000)
+    beacon = Beacon(nonce=bench.gate.new_nonce(), time_ms=NOW_S * 1000)
+    bench.gate.new_nonce()  # another reader
     expect("good", bench.give(beacon, GATEWAY), c.R_NONE)
     expect("used up", bench.give(beacon, GATEWAY), c.R_WRONG_NONCE)
+
+
+def time_held_back():
+    """Reading the status again must not make an old nonce young."""
+    bench = Bench()
+    beacon = Beacon(nonce=bench.gate.new_nonce(), time_ms=NOW_S * 1000)
+    bench.ticks.now += 100000
+    bench.gate.new_nonce()
+    expect("late, so known to be late", bench.give(beacon, GATEWAY), c.R_NONE)
+    expect("still at its time", bench.clock.now_s() >= NOW_S + 100, True)
+    beacon = Beacon(nonce=bench.gate.new_nonce(), time_ms=(NOW_S + 100) * 1000)
+    bench.ticks.now += 120001
+    expect("too late", bench.give(beacon, GATEWAY), c.R_WRONG_NONCE)
+    beacon = Beacon(nonce=bench.gate.new_nonce(), time_ms=(NOW_S + 200) * 1000)
+    bench.gate.new_nonce()
+    bench.gate.new_nonce()
+    expect("others have read since", bench.give(beacon, GATEWAY), c.R_WRONG_NONCE)
+
+
+def what_can_be_said_twice_is_no_sign_of_life():
+    bench = Bench()
+    ack = Ack(device=ME, epoch=1, seq=1, head=identity.record_hash(b"second"))
+    beacon = Beacon(nonce=bench.gate.new_nonce(), time_ms=(NOW_S + 30) * 1000)
+    for name, record, key, alive in (
+        ("new ack", ack, GATEWAY, True),
+        ("old ack", ack, GATEWAY, False),
+        ("older ack", Ack(device=ME, epoch=1, seq=0, head=identity.record_hash(b"first")),
+         GATEWAY, False),
+        ("known certificate", certificate(c.ACK, GATEWAY), ROOT, False),
+        ("new certificate", certificate(c.ACK, GATEWAY, 6), ROOT, True),
+        ("time", beacon, GATEWAY, True),
+        ("command", command(), AUTHORITY, True),
+    ):  # fmt: skip
+        bench.ticks.now += 2000
+        bench.gate.comms.changed()
+        expect(name + " is taken", bench.give(record, key), c.R_NONE)
+        bench.gate.comms.changed()
+        expect(name + " is heard", not bench.gate.comms.lost, alive)
 
 
 def certificates():
@@ -360,6 +399,8 @@ for test in (
     power_cuts,
     acks,
     beacons,
+    time_held_back,
+    what_can_be_said_twice_is_no_sign_of_life,
     certificates,
     junk,
 ):

@@ -178,7 +178,6 @@ def board_config(scenario: Scenario, name: str, operator_root: bytes) -> dict[st
         "interval_s": 60,
         "boundary_s": 900,
         "comms_timeout_s": 600,
-        "restore_delay_s": [0, 30],
         "journal_kib": 768,
         "wdt_ms": 60_000,
     }
