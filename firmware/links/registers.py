@@ -70,7 +70,6 @@ class Registers:
 
     def _status(self) -> bytes:
         node = self._node
-        node.gate.nonce_was_read()
         chain = node.chain
         certificates = node.certificates
         return b"".join(
@@ -79,7 +78,7 @@ class Registers:
                 node.owner.address,
                 struct.pack(">HHII", node.role, node.flags(), chain.epoch, chain.next_seq),
                 struct.pack(">HH", min(chain.journal.unacked, 0xFFFF), node.clock.trusted()),
-                node.gate.nonce,
+                node.gate.new_nonce(),
                 node.commands.counter.to_bytes(6, "big"),
                 struct.pack(
                     ">HHHHH",
