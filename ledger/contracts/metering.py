@@ -166,6 +166,9 @@ def _licensed(ctx: Context, last: LastRecord | None, new: _Arrival) -> bool:
     start = (last.epoch, last.seq) if last else None
     covered = start
     for first, end in _gaps(ctx, new.address):
+        if end >= new.place:
+            # A later gap: an epoch's end can't be told from a hole, so it must not lead past `new`.
+            continue
         if covered is None or first <= covered or _may_follow(covered, first):
             covered = end if covered is None else max(covered, end)
     return covered is not None and covered != start and _may_follow(covered, new.place)
@@ -190,13 +193,27 @@ def _note_gap(ctx: Context, new: _Arrival) -> int:
         return MALFORMED
     last = ctx.load(LastRecord, LAST + new.address)
     past = (last.epoch, last.seq) if last else (-1, -1)
-    gaps = {gap for gap in _gaps(ctx, new.address) if gap[1] > past}
-    if (first, end) not in gaps:
-        kept = sorted(gaps | {(first, end)})[-MAX_GAPS:]
+    known = [gap for gap in _gaps(ctx, new.address) if gap[1] > past]
+    # The earliest are needed first; one that finds no room is sent again when its turn comes.
+    kept = _merged([*known, (first, end)])[:MAX_GAPS]
+    if not any(gap[0] <= first and end <= gap[1] for gap in kept):
+        return OUT_OF_ORDER
+    if kept != known:
         raw = b"".join(number.to_bytes(4, "big") for gap in kept for at in gap for number in at)
         ctx.state.put(GAP + new.address, raw)
         ctx.emit("metering/gap", address=new.address, first_seq=first[1], last_seq=end[1])
     return NOTED
+
+
+def _merged(gaps: list[tuple[_Place, _Place]]) -> list[tuple[_Place, _Place]]:
+    """Ranges ascending, those that overlap or adjoin within an epoch as one."""
+    kept: list[tuple[_Place, _Place]] = []
+    for first, end in sorted(gaps):
+        if kept and (first <= kept[-1][1] or first == (kept[-1][1][0], kept[-1][1][1] + 1)):
+            kept[-1] = (kept[-1][0], max(kept[-1][1], end))
+        else:
+            kept.append((first, end))
+    return kept
 
 
 def _gaps(ctx: Context, address: bytes) -> list[tuple[_Place, _Place]]:

@@ -140,6 +140,41 @@ def test_two_gaps_in_a_row_and_one_further_on_are_all_followed(grid):
     assert world.send(first, second, third) == [m.ADMITTED] * 3
 
 
+def test_a_gap_in_a_later_epoch_does_not_lead_past_what_is_left_of_this_one(grid):
+    world, board = grid
+    world.send(board.reading())
+    board.reading()  # (1, 1): lost
+    kept = [board.reading(), board.reading()]  # (1, 2), (1, 3)
+    board.reboot()
+    board.reading()  # (2, 0): lost
+    kept.append(board.reading())  # (2, 1)
+    near = board.event(codes.EV_JOURNAL_GAP, [1, 1, 1, 1])
+    far = board.event(codes.EV_JOURNAL_GAP, [2, 0, 2, 0])
+    assert world.send(near, far, *kept, near, far, after_s=600) == [
+        *[m.NOTED] * 2,
+        *[m.ADMITTED] * 5,
+    ]
+
+
+@pytest.mark.parametrize("adjoin", [True, False])
+def test_however_many_gaps_none_is_ever_lost_and_their_notes_stay_small(grid, adjoin):
+    world, board = grid
+    world.send(board.reading())
+    gaps, kept = [], []
+    for number in range(40):
+        gaps.append([1, board.seq, 1, board.seq])
+        board.reading()
+        if not adjoin or number == 39:
+            kept.append(board.reading())
+    events = [board.event(codes.EV_JOURNAL_GAP, gap) for gap in gaps]
+    first = world.send(*reversed(events), after_s=7200)
+    assert first.count(m.NOTED) == (40 if adjoin else 16 + 24)
+    assert len(world.state.get(m.GAP + board.address)) <= 16 * m.MAX_GAPS
+    for number, record in enumerate(kept):
+        assert world.send(*([] if adjoin else [events[number]]), record)[-1] == m.ADMITTED
+    assert world.send(*events) == [m.ADMITTED] * 40
+
+
 def test_a_gap_event_without_sense_is_malformed(grid):
     world, board = grid
     world.send(board.reading())
