@@ -1,12 +1,13 @@
 """The application: what a block does to the state. Pure; both engines drive it.
 
     genesis_changes(params, chain_id, genesis_ms) -> Changes     # the state before height 1
-    check_tx(state, chain_id, data) -> Checked                   # junk is cheap to refuse
+    check_tx(state, chain_id, data, now_s) -> Checked            # junk is cheap to refuse
     finalize(state, params, BlockInput(...)) -> Finalized        # does not touch `state`
     next_due_ms(state, params, chain_id) -> int                  # when time alone needs a block
 
 Order within a block: its transactions as they stand, then expiry of intents, prices, management. A
-transaction that fails leaves nothing behind but its result.
+transaction that fails leaves nothing behind but its result and its used nonce: whoever saw it could
+else play it again, as often as they like, or once it would succeed.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from ledger.contracts.bodies import (
 from ledger.contracts.context import Context, Event
 from ledger.contracts.errors import (
     ContractError,
+    ContractFault,
     NotATransaction,
     UnknownKind,
     UnknownSigner,
@@ -42,6 +44,8 @@ from wireformat import cbor, codes
 from wireformat.chained import Outcome
 
 PARAMS = b"chain/params"
+_FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+"""What a contract's own mistake raises, the same on every machine (not: memory, recursion)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,20 +99,13 @@ def genesis_changes(params: ChainParams, chain_id: str, genesis_ms: int) -> Chan
     return overlay.changes()
 
 
-def check_tx(state: State, chain_id: str, data: bytes) -> Checked:
-    """Refuse junk before any curve work: size, shape, kind, signer, nonce; the signature last."""
-    tx = _opened(data, chain_id)
-    if tx.kind not in _HANDLERS:
-        raise UnknownKind(f"no transactions of kind {tx.kind!r}")
-    address = state.get(registry.KID + tx.kid)
-    public_key = registry.public_key_of(state, tx.kid)
-    if address is None or public_key is None:
-        raise UnknownSigner(f"key {tx.kid.hex()} may not sign transactions")
-    last = registry.last_nonce(state, address)
-    if tx.nonce <= last:
-        raise UsedNonce(f"nonce {tx.nonce} is not above {last}")
-    _check_signature(tx, public_key)
-    return Checked(address, tx.nonce)
+def check_tx(state: State, chain_id: str, data: bytes, now_s: int) -> Checked:
+    """Refuse junk before any curve work: size, shape, kind, signer, nonce; the signature last.
+
+    `now_s` is the time that the next block may have: an expired key is refused here too.
+    """
+    tx, signer = _admitted(state, chain_id, data, now_s)
+    return Checked(signer.address, tx.nonce)
 
 
 def finalize(state: State, params: ChainParams, block: BlockInput) -> Finalized:
@@ -146,10 +143,12 @@ def _check_signature(tx: Tx, public_key: bytes) -> None:
 
 def _execute(ctx: Context, data: bytes, changed: set[int]) -> TxResult:
     first = len(ctx.events)
-    attempt = ctx.attempt()
     areas: set[int] = set()
     try:
-        answer = _run(attempt.context, data, areas)
+        tx, signer = _admitted(ctx.state, ctx.chain_id, data, ctx.now_s)
+        registry.use_nonce(ctx, signer.address, tx.nonce)
+        attempt = ctx.attempt()
+        answer = _run(attempt.context, signer, tx, areas)
     except ContractError as error:
         return TxResult(error.code, log=f"{type(error).__name__}: {error}")
     attempt.keep()
@@ -157,20 +156,27 @@ def _execute(ctx: Context, data: bytes, changed: set[int]) -> TxResult:
     return TxResult(0, answer, events=tuple(ctx.events[first:]))
 
 
-def _run(ctx: Context, data: bytes, areas: set[int]) -> bytes:
-    tx = _opened(data, ctx.chain_id)
-    handler = _HANDLERS.get(tx.kind)
-    if handler is None:
+def _admitted(state: State, chain_id: str, data: bytes, now_s: int) -> tuple[Tx, Signer]:
+    """A transaction that its signer may send at `now_s`, and really sent."""
+    tx = _opened(data, chain_id)
+    if tx.kind not in _HANDLERS:
         raise UnknownKind(f"no transactions of kind {tx.kind!r}")
-    signer = registry.find_signer(ctx, tx.kid)
+    signer = registry.find_signer(state, tx.kid, now_s)
     if signer is None:
         raise UnknownSigner(f"key {tx.kid.hex()} may not sign transactions at this time")
-    last = registry.last_nonce(ctx.state, signer.address)
+    last = registry.last_nonce(state, signer.address)
     if tx.nonce <= last:
         raise UsedNonce(f"nonce {tx.nonce} is not above {last}")
     _check_signature(tx, signer.public_key)
-    registry.use_nonce(ctx, signer.address, tx.nonce)
-    return handler(ctx, signer, tx, areas)
+    return tx, signer
+
+
+def _run(ctx: Context, signer: Signer, tx: Tx, areas: set[int]) -> bytes:
+    """A mistake in a contract fails the transaction that met it; the chain must not stand still."""
+    try:
+        return _HANDLERS[tx.kind](ctx, signer, tx, areas)
+    except _FAULTS as error:
+        raise ContractFault(f"{type(error).__name__} in {tx.kind!r}") from error
 
 
 def _certificate(ctx: Context, signer: Signer, tx: Tx, areas: set[int]) -> bytes:

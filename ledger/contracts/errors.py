@@ -107,3 +107,9 @@ class BadLimit(ContractError):
     """A section limit above the fixed one, or one that ends in the past."""
 
     code = 19
+
+
+class ContractFault(ContractError):
+    """A mistake in a contract, met by this transaction: report it. Nothing of it took effect."""
+
+    code = 20

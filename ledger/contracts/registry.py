@@ -71,22 +71,8 @@ def initial_state(ctx: Context) -> None:
         certificate(ctx, CertificateBody(certificate=signed))
 
 
-def public_key_of(state: State, kid: bytes) -> bytes | None:
-    """Registered key of that id: first look-up of check_tx, no signature involved."""
-    signer = _signer(state, kid)
-    return signer.public_key if signer else None
-
-
-def find_signer(ctx: Context, kid: bytes) -> Signer | None:
-    """Who may sign as `kid` at this block's time; None for unknown, expired and revoked keys."""
-    address = ctx.state.get(KID + kid)
-    cert = ctx.load(KeyCertificate, CERT + address) if address else None
-    if cert is not None and cert.expires_s <= ctx.now_s:
-        return None
-    return _signer(ctx.state, kid)
-
-
-def _signer(state: State, kid: bytes) -> Signer | None:
+def find_signer(state: State, kid: bytes, now_s: int) -> Signer | None:
+    """Who may sign as `kid` at `now_s`; None for unknown, expired and revoked keys."""
     address = state.get(KID + kid)
     if address is None:
         return None
@@ -94,7 +80,7 @@ def _signer(state: State, kid: bytes) -> Signer | None:
     if operator is not None and identity.address(operator) == address:
         return Signer(address, operator, OPERATOR_ROLE, 0)
     cert = load(state, KeyCertificate, CERT + address)
-    if cert is not None and not cert.revoked_height:
+    if cert is not None and not cert.revoked_height and cert.expires_s > now_s:
         return Signer(address, cert.public_key, cert.role, cert.area)
     holder = load(state, Account, ACCOUNT + address)
     if holder is not None and not holder.revoked_height:

@@ -31,7 +31,7 @@ MAX_QUEUED_BLOCKS = 64
 MAX_SUBSCRIBERS = 64
 RETRY_S = 1.0
 _MAX_WAIT_S = 3600.0
-_NS_PER_MS = 1_000_000
+_NS_PER_MS, _NS_PER_S = 1_000_000, 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,8 @@ class Engine:
     def submit(self, data: bytes) -> Submitted:
         """Check a transaction and let it wait for a block."""
         try:
-            is_new = self.mempool.add(self.chain.current.state, data)
+            now_s = self.chain.last_vote_ns // _NS_PER_S
+            is_new = self.mempool.add(self.chain.current.state, data, now_s)
         except ContractError as error:
             return Submitted(error.code, f"{type(error).__name__}: {error}", tx_id(data))
         self._wake.set()
@@ -105,9 +106,11 @@ class Engine:
                 _end(queue)
 
     def _situation(self) -> Situation:
-        chain = self.chain
+        chain, now_ms = self.chain, self.clock.unix_ms()
+        # A clock that was set back must not hold the next block up until it has caught up.
+        self._last_made_ms = min(self._last_made_ms, now_ms)
         return Situation(
-            now_ms=self.clock.unix_ms(),
+            now_ms=now_ms,
             last_made_ms=self._last_made_ms if chain.last else 0,
             last_vote_ms=chain.last_vote_ns // _NS_PER_MS if chain.last else 0,
             due_ms=chain.due_ms(),

@@ -188,6 +188,11 @@ class World:
         done = self.ok("gateway", setup.RecordsBody(records=list(records)), after_s)
         return cbor.decode(done.results[0].data)
 
+    def content(self) -> dict[bytes, bytes]:
+        """The state but for nonces, which failed transactions use too."""
+        pairs = self.state.iterate(b"")
+        return {key: value for key, value in pairs if not key.startswith(b"registry/nonce/")}
+
     def get(self, cls: type[T], key: bytes) -> T:
         data = self.state.get(key)
         assert data is not None, key

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ledger import keys, setup
 from ledger.contracts import app, bodies, registry
-from ledger.contracts.errors import BadBody
+from ledger.contracts.errors import BadBody, ContractFault, NotAllowed, UsedNonce
 from ledger.state import MemoryState
 from ledger.tests.contracts.kit import CHAIN, Board, World, seed_of
 from ledger.tx import make_tx
@@ -63,15 +63,43 @@ def test_events_are_numbered_through_the_block_and_failures_leave_none():
     assert twice.results[0].events == twice.results[2].events == ()
 
 
-def test_a_block_that_only_fails_changes_nothing():
+def test_a_block_that_only_fails_changes_nothing_but_nonces():
     world, _, _ = _grid()
     world.block()
-    before = dict(world.state.iterate(b""))
     bad = [world.tx(name, setup.RevokeBody(address=bytes(20), why="x")) for name in SIGNERS]
     done = world.block(*bad, b"junk", after_s=0)
     assert all(done.results[n].code for n in range(5))
-    assert done.changes == {}
-    assert dict(world.state.iterate(b"")) == before
+    assert set(done.changes) == {registry.NONCE + keys.address(seed_of(name)) for name in SIGNERS}
+
+
+def test_a_failed_transaction_can_not_be_played_again_when_it_would_succeed():
+    world, _, board = _grid()
+    late = world.enrol(Board("m2"))
+    wish = world.prefer("anna", board).results[0]
+    assert wish.code == 0
+    body = setup.PreferencesBody(
+        device=late.address, asset=0, price_limit=1, energy=0, priority=1, run_s=0, deadline_s=0,
+        period_s=86_400, min_on_s=0, min_off_s=0, rated_w=0,
+    )  # fmt: skip
+    tx = world.tx("anna", body)
+    assert world.block(tx).results[0].code == NotAllowed.code
+    world.give("anna", late)
+    assert world.block(tx).results[0].code == UsedNonce.code
+
+
+def test_a_mistake_in_a_contract_fails_one_transaction_and_not_the_chain(monkeypatch):
+    world, _, board = _grid()
+
+    def broken(ctx, signer, tx, areas):
+        ctx.state.put(b"half", b"done")
+        raise KeyError("a bug")
+
+    monkeypatch.setitem(app._HANDLERS, "revoke", broken)
+    bad = world.tx("operator", setup.RevokeBody(address=bytes(20), why="x"))
+    good = world.tx("gateway", setup.RecordsBody(records=[board.reading()]))
+    done = world.block(bad, good)
+    assert [result.code for result in done.results] == [ContractFault.code, 0]
+    assert world.state.get(b"half") is None
 
 
 def test_every_kind_has_a_handler_and_a_schema():

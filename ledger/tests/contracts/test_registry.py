@@ -59,14 +59,14 @@ def test_a_board_can_not_be_enrolled_twice_nor_by_anyone():
 )
 def test_enrolments_that_make_no_sense_are_refused(board, area, section, expected):
     world = World(areas=1)
-    before = dict(world.state.iterate(b""))
+    before = world.content()
     body = setup.EnrolBody(enrolment=board.enrolment(), area=area, section=section)
     signer = "installer"
     if area != 1:
         world.ok("operator", _certificate("everywhere", codes.INSTALLER, 5, area=0))
-        signer, before = "everywhere", dict(world.state.iterate(b""))
+        signer, before = "everywhere", world.content()
     assert world.run(signer, body).results[0].code == expected.code
-    assert dict(world.state.iterate(b"")) == before
+    assert world.content() == before
 
 
 def _certificate(name: str, role: int, serial: int, area: int = 1) -> setup.CertificateBody:
@@ -150,16 +150,16 @@ def test_a_board_has_one_owner():
     world.give("anna", board)
     world.give("anna", board)  # again: no harm
     body = setup.AccountBody(public_key=keys.public_key(seed_of("bert")), devices=[board.address])
-    before = dict(world.state.iterate(b""))
+    before = world.content()
     assert world.run("operator", body).results[0].code == errors.NotAllowed.code
-    assert dict(world.state.iterate(b"")) == before
+    assert world.content() == before
 
 
 def test_check_tx_names_why_and_the_signature_comes_last():
     world = World()
     body = setup.RevokeBody(address=bytes(20), why="x")
     good = world.tx("operator", body)
-    assert app.check_tx(world.state, CHAIN, good) == app.Checked(
+    assert app.check_tx(world.state, CHAIN, good, START_MS // 1000) == app.Checked(
         keys.address(seed_of("operator")), 1
     )
     forged = good[:-1] + bytes([good[-1] ^ 1])
@@ -173,10 +173,10 @@ def test_check_tx_names_why_and_the_signature_comes_last():
     }
     for data, expected in cases.items():
         with pytest.raises(expected):
-            app.check_tx(world.state, CHAIN, data)
+            app.check_tx(world.state, CHAIN, data, START_MS // 1000)
     world.block(world.tx("operator", setup.AccountBody(public_key=b"k" * 32, devices=[])))
     with pytest.raises(errors.UsedNonce):
-        app.check_tx(world.state, CHAIN, good)
+        app.check_tx(world.state, CHAIN, good, START_MS // 1000)
     assert world.block(good).results[0].code == errors.UsedNonce.code
 
 
@@ -204,3 +204,12 @@ def test_the_genesis_document_survives_its_json_and_names_faults(tmp_path):
     broken["app_state"]["areas"][0]["energies"][0]["least"] = 10**9
     with pytest.raises(ValueError, match=r"areas\[0\].energies\[0\]: expected least <= base"):
         setup.Genesis.from_json(broken)
+
+
+def test_the_key_of_an_expired_certificate_sends_nothing_more():
+    world = World()
+    tx = world.tx("gateway", setup.RecordsBody(records=[(1, b"x")]))
+    app.check_tx(world.state, CHAIN, tx, FAR_S - 1)
+    with pytest.raises(errors.UnknownSigner):
+        app.check_tx(world.state, CHAIN, tx, FAR_S)
+    assert world.block(tx, after_s=FAR_S).results[0].code == errors.UnknownSigner.code

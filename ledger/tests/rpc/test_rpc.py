@@ -14,6 +14,7 @@ from ledger.blocks.json_fields import base64_text
 from ledger.blocks.jsonrpc import block_from_json
 from ledger.clock import Clock
 from ledger.contracts import errors, registry
+from ledger.engine import mempool
 from ledger.engine.chain import Chain, genesis_id
 from ledger.engine.db import ChainDb
 from ledger.engine.engine import Engine
@@ -272,21 +273,26 @@ def _body() -> setup.RevokeBody:
     return setup.RevokeBody(address=bytes(20), why="x")
 
 
-def test_the_mempool_is_bounded_and_keeps_each_signers_order():
+def test_the_mempool_is_bounded_and_keeps_each_signers_order(monkeypatch):
     world = World()
     pool = Mempool(CHAIN)
-    txs = [account(f"u{nonce}", nonce) for nonce in range(1, 1001)]
-    assert all(pool.add(world.state, tx) for tx in txs)
-    assert not pool.add(world.state, txs[0])
+    now_s = START_MS // 1000
+    txs = [account(f"u{nonce}", nonce) for nonce in range(1, 101)]
+    assert all(pool.add(world.state, tx, now_s) for tx in txs)
+    assert not pool.add(world.state, txs[0], now_s)
+    with pytest.raises(MempoolFull, match="of this signer"):
+        pool.add(world.state, account("one more", 101), now_s)
+    others = world.tx("gateway", _body())
+    assert pool.add(world.state, others, now_s)
+    monkeypatch.setattr(mempool, "MAX_TXS", len(pool))
     with pytest.raises(MempoolFull):
-        pool.add(world.state, account("one more", 1001))
-    chosen = pool.peek()
-    assert chosen == txs[: len(chosen)]
-    assert len(chosen) == 100
-    pool.remove(chosen)
+        pool.add(world.state, world.tx("installer", _body()), now_s)
+    assert pool.peek() == txs
+    pool.remove(txs[:30])
     with pytest.raises(errors.UsedNonce, match="which waits"):
-        pool.add(world.state, account("late", 5))
-    assert pool.add(world.state, account("one more", 1001))
+        pool.add(world.state, account("late", 5), now_s)
+    assert pool.add(world.state, account("one more", 101), now_s)
+    assert pool.peek() == [*txs[30:], others, account("one more", 101)]
 
 
 @pytest.mark.parametrize("was_committed", [False, True])
