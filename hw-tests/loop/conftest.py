@@ -13,19 +13,19 @@ sys.path.insert(0, str(HERE))
 
 @pytest.fixture(scope="session")
 def quiet_run(tmp_path_factory: pytest.TempPathFactory) -> "DemoRun":  # noqa: F821
-    """An hour of three homes without disturbance; measured ones if they are beside the checkout."""
+    """48 minutes of three homes, undisturbed; measured ones if they are beside the checkout."""
     from demo_run import PROFILES, complete
 
     homes = ("--profiles", str(PROFILES)) if PROFILES.exists() else ()
-    return complete(tmp_path_factory.mktemp("quiet") / "run", 1, "--seed", "1", *homes)
+    return complete(tmp_path_factory.mktemp("quiet") / "run", 0.8, "--seed", "1", *homes)
 
 
 @pytest.fixture(scope="session")
 def killed_run(tmp_path_factory: pytest.TempPathFactory) -> "DemoRun":  # noqa: F821
-    """An hour of modelled homes in which 20 power cuts hit every part but the world."""
+    """36 minutes of modelled homes in which 20 power cuts hit every part but the world."""
     from demo_run import complete
 
-    return complete(tmp_path_factory.mktemp("killed") / "run", 1, "--seed", "2", "--kill", "20")
+    return complete(tmp_path_factory.mktemp("killed") / "run", 0.6, "--seed", "2", "--kill", "20")
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from chain_evidence import Evidence
 from demo_run import DemoRun, ledger_cli, processes_of
 
 from gateway.store import Store
-from truewatt.demo import accounting
 from wireformat import identity
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -66,31 +65,3 @@ def test_gateway_and_ledger_hold_the_same_bytes(killed_run: DemoRun, evidence: E
             assert len(kept) - len(settled) <= 8, "more than the last moments are missing"
     finally:
         store.close()
-
-
-def test_the_account_would_have_noticed() -> None:
-    """The same books with one record gone, doubled or made up do not balance."""
-    first, second, other = (
-        accounting.SignedRecord((1, seq), data, Stamp(seq))
-        for seq, data in ((0, b"a"), (1, b"b"), (1, b"x"))
-    )
-    journal = {"m1": [first, second]}
-
-    def faults(kept: list) -> tuple[int, int, int]:
-        total = accounting.account(journal, {"m1": kept}, 10)
-        return total.lost, total.duplicated, total.foreign
-
-    assert faults([first, second]) == (0, 0, 0)
-    assert faults([second]) == (1, 0, 0)
-    assert faults([first]) == (1, 0, 0)
-    assert faults([first, second, second]) == (0, 1, 0)
-    assert faults([first, other]) == (0, 1, 0)
-    made_up = accounting.SignedRecord((1, 2), b"z", Stamp(2))
-    assert faults([first, second, made_up]) == (0, 0, 1)
-
-
-class Stamp:
-    """As much of a record as the account looks at."""
-
-    def __init__(self, time_s: int) -> None:
-        self.time_s = time_s
