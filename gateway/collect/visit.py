@@ -54,7 +54,7 @@ class Place:
         self._tools = tools
         self._puller = Puller(tools, link)
         self._watch: IdentityWatch | None = None
-        self._before: bytes | None = None
+        self._settled: bytes | None = None
         self._acked: Head | None = None
         self._beacon_ms: int | None = None
         self._lacks_ack_certificate = False
@@ -81,7 +81,7 @@ class Place:
             raise UnknownBoard(f"board {status.device.hex()}", self.link.where)
         if entry.board.revoked:
             raise RevokedBoard(f"board {status.device.hex()}", self.link.where)
-        await self._settle(status.device, finding, entry.last)
+        await self._settle(status.device, entry.last)
         board = self._tools.directory.board(status.device)
         assert board is not None
         return board
@@ -90,20 +90,22 @@ class Place:
         store, bus = self._tools.store, self.link.bus
         if self._watch is None:
             cache = store.store.cache
-            self._watch = IdentityWatch(await store.run(cache.bound, bus.name, self.link.address))
-        self._before = self._watch.bound
+            self._settled = await store.run(cache.bound, bus.name, self.link.address)
+            self._watch = IdentityWatch(self._settled)
         return self._watch.observe(device, bus.second_voice)
 
-    async def _settle(self, device: bytes, finding: str, last: Head | None) -> None:
+    async def _settle(self, device: bytes, last: Head | None) -> None:
         """An enrolled board lives here now: remember it, and tell if it is another."""
         store = self._tools.store
-        if finding == watch.SWAPPED and self._before is not None:
+        # Not the watch's finding: visits may lie between in which the new board was not yet known.
+        if self._settled is not None and self._settled != device:
             swapped = BoardSwapped(
-                f"board {device.hex()} where {self._before.hex()} was", self.link.where
+                f"board {device.hex()} where {self._settled.hex()} was", self.link.where
             )
             self._tools.notices.report(
                 f"{self.config.name} place", swapped, self._tools.clock.unix_ms()
             )
+        self._settled = device
         if self.seen.device == device:
             return
         self._tools.directory.limit(device, self.config.max_power_w)

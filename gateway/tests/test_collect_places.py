@@ -49,6 +49,21 @@ def test_a_swapped_board_is_named_and_its_records_are_its_own(tmp_path):
     run(tmp_path, scenario)
 
 
+def test_a_swap_is_named_although_the_new_board_was_unknown_at_first(tmp_path):
+    async def scenario(site):
+        old, new = filled(site, 1), filled(site, 2, 3)
+        site.enrol(old)
+        site.start({1: old})
+        await site.until(lambda: old.acked == (1, 4))
+        site.bus.boards[1] = [new]
+        await site.until(lambda: site.open_codes().get("d1") == "unknown_board")
+        site.enrol(new)
+        await site.until(lambda: new.acked == (1, 2))
+        assert site.open_codes()["d1 place"] == "board_swapped"
+
+    run(tmp_path, scenario)
+
+
 def test_two_boards_on_one_address_are_named(tmp_path):
     async def scenario(site):
         one, two, calm = filled(site, 1), filled(site, 2), filled(site, 3)
