@@ -94,8 +94,10 @@ def _adopt_outcome(connection: sqlite3.Connection, command: Command) -> None:
     Happens when another gateway carried it, or when this one's database was replaced.
     """
     rows = connection.execute(
-        "SELECT id, data FROM records WHERE device = ? AND code = ? ORDER BY id DESC LIMIT 256",
-        (command.target, Outcome.CODE),
+        # The code stands in the text, not as a value: only then is the index on outcomes used.
+        f"SELECT id, data FROM records WHERE device = ? AND code = {Outcome.CODE}"
+        " ORDER BY id DESC LIMIT 256",
+        (command.target,),
     ).fetchall()
     for row, data in rows:
         outcome = outcome_of(data)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from gateway.store.database import Database
 from gateway.store.rows import QueuedRecord
 from wireformat import cbor
+from wireformat.chained import Outcome
 
 
 @dataclass(frozen=True)
@@ -36,19 +37,50 @@ class Outbox:
         return int(row[0]) if row else 0
 
     def next(self, most: int, without: Collection[bytes] = ()) -> list[QueuedRecord]:
-        """The `most` records that should go next, leaving out some devices."""
-        marks = ", ".join("?" * len(without))
-        rows = self._database.all(
-            "SELECT o.record, o.device, r.epoch, r.seq, r.code, r.data FROM outbox o"
-            " JOIN records r ON r.id = o.record"
-            # Up to a device's last waiting outcome: urgent, with what must precede it.
-            " LEFT JOIN (SELECT device, max(record) AS upto FROM outbox WHERE outcome = 1"
-            "            GROUP BY device) u ON u.device = o.device"
-            f" WHERE o.device NOT IN ({marks})"
-            " ORDER BY coalesce(o.record <= u.upto, 0) DESC, o.record LIMIT ?",
-            (*without, most),
-        )
-        return [QueuedRecord(*row) for row in rows]
+        """The `most` records that should go next, leaving out some devices.
+
+        Reads no more rows than it may return, however many wait.
+        """
+        chosen = self._urgent(most, without)
+        if len(chosen) < most:
+            marks = ", ".join("?" * len(without))
+            rows = self._database.all(
+                f"SELECT record FROM outbox WHERE device NOT IN ({marks}) ORDER BY record LIMIT ?",
+                (*without, most + len(chosen)),
+            )
+            known = set(chosen)
+            chosen += [row for (row,) in rows if row not in known][: most - len(chosen)]
+        found = {record.id: record for record in self.places(chosen)}
+        return [found[row] for row in chosen]
+
+    def _urgent(self, most: int, without: Collection[bytes]) -> list[int]:
+        """Rows up to each device's last waiting outcome: with what must precede it."""
+        urgent: list[int] = []
+        for device, upto in self._database.all(
+            "SELECT device, max(record) FROM outbox WHERE outcome = 1 GROUP BY device"
+        ):
+            if device not in without:
+                rows = self._database.all(
+                    "SELECT record FROM outbox WHERE device = ? AND record <= ?"
+                    " ORDER BY record LIMIT ?",
+                    (device, upto, most),
+                )
+                urgent += [row for (row,) in rows]
+        return sorted(urgent)[:most]
+
+    def requeue(self, device: bytes, after: tuple[int, int]) -> int:
+        """Let all records of `device` behind a place wait again; returns how many that adds.
+
+        For a ledger that was restored from a backup, or lost its blocks: it tells how far its
+        chain goes, and what it lacks is still here.
+        """
+        with self._database.write() as connection:
+            cursor = connection.execute(
+                "INSERT OR IGNORE INTO outbox SELECT id, device, code = ? FROM records"
+                " WHERE device = ? AND (epoch, seq) > (?, ?)",
+                (Outcome.CODE, device, *after),
+            )
+            return cursor.rowcount
 
     def next_nonce(self, least: int) -> int:
         """A nonce above all given out before, persisted before it is used; at least `least`."""

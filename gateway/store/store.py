@@ -72,12 +72,19 @@ class Store:
                 _keep_permit(connection, permit)
             _end_commands(connection, batch, rows)
 
-    def anchor(self, device: bytes, head: Head) -> None:
-        """Start a device's chain at `head`, taken from the ledger, where none is known here."""
+    def anchor(self, device: bytes, head: Head, ahead: bool = False) -> bool:
+        """Start a device's chain at `head`, taken from the ledger, where none is known here.
+
+        `ahead`: or where the known head lies before it. True if the head was set.
+        """
         with self.database.write() as connection:
-            known = connection.execute("SELECT 1 FROM heads WHERE device = ?", (device,))
-            if known.fetchone() is None:
-                _set_head(connection, device, head)
+            row = connection.execute(
+                "SELECT epoch, seq FROM heads WHERE device = ?", (device,)
+            ).fetchone()
+            if row is not None and not (ahead and row < (head.epoch, head.seq)):
+                return False
+            _set_head(connection, device, head)
+            return True
 
     def head(self, device: bytes) -> Head | None:
         """The last admitted record of `device`."""

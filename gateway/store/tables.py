@@ -1,6 +1,6 @@
 """The database's tables. `user_version` is `VERSION`; a change appends a migration."""
 
-VERSION = 1
+VERSION = 2
 
 _CREATE = """
 CREATE TABLE records (
@@ -94,5 +94,11 @@ CREATE TABLE bindings (
 CREATE TABLE numbers (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_CREATE,)
+_OUTCOMES = """
+CREATE INDEX outcomes ON records (device, id) WHERE code = 7;
+CREATE INDEX outbox_outcomes ON outbox (device, record) WHERE outcome = 1;
+"""
+"""Both are asked for with each command and each transaction, among a year's records."""
+
+MIGRATIONS: tuple[str, ...] = (_CREATE, _OUTCOMES)
 """Statement scripts; number i brings a database from version i to i + 1."""
