@@ -10,14 +10,13 @@ import core  # noqa: E402
 from core import paths  # noqa: E402
 from core.errors import BoardError, NotProvisioned  # noqa: E402
 from core.log import log  # noqa: E402
-from wireformat import codes  # noqa: E402
 
 
 def main() -> None:
     """Run the board; returns to the prompt only if it is not provisioned."""
     try:
         settings = _settings()
-        _role(settings.role).run(settings)
+        _app(settings).run(settings)
     except BoardError as error:
         log("main", error)
 
@@ -35,11 +34,11 @@ def _settings() -> object:
         del sys.modules["core.config"], core.config
 
 
-def _role(role: int) -> object:
-    if role == codes.METER:
-        from meter import app
-    else:
+def _app(settings: object) -> object:
+    if settings.protects:
         from mlmd import app
+    else:
+        from meter import app
     return app
 
 

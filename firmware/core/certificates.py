@@ -7,7 +7,7 @@ come back, over reboots either.
 from wireformat import codes, identity
 
 ROLES = (codes.CONTROL, codes.ACK)
-EVERY_AREA = 0
+_EVERY_AREA = 0
 _SLOT_BYTES = 48  # public key 32, serial 8, expiry 8
 
 
@@ -63,7 +63,7 @@ class Certificates:
         """Why a certificate is refused before its signature is looked at, or R_NONE."""
         if certificate.role not in ROLES:
             return codes.R_WRONG_ROLE
-        if certificate.area not in (EVERY_AREA, self._area):
+        if certificate.area not in (_EVERY_AREA, self._area):
             return codes.R_WRONG_TARGET
         if self._clock.now_s() >= certificate.expires_s:
             return codes.R_CERT_EXPIRED

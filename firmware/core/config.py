@@ -194,6 +194,7 @@ def _times(board: Settings, fields: Fields) -> None:
 
 
 def _limits(board: Settings, fields: Fields) -> None:
+    board.protects = board.role == codes.MLMD
     board.fixed_limit_w = fields.number("fixed_limit_w", 1, 1000000, None)
     board.overload_limit_w = fields.number("overload_limit_w", 1, 1000000, None)
     board.breaker = _breaker(Fields(fields.take("breaker", {}), "breaker"))

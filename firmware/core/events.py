@@ -2,7 +2,7 @@
 
 from core.log import log
 
-QUEUE_EVENTS = 16
+_QUEUE_EVENTS = 16
 
 
 class EventQueue:
@@ -13,7 +13,7 @@ class EventQueue:
 
     def report(self, kind: int, detail: "list[int] | None" = None) -> None:
         """Have an event of `kind` (codes.EV_*) chained soon."""
-        if len(self._waiting) < QUEUE_EVENTS:
+        if len(self._waiting) < _QUEUE_EVENTS:
             self._waiting.append((kind, detail or []))
         else:
             log("events", "queue full, event %d dropped" % kind)

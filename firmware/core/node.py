@@ -1,7 +1,7 @@
 """What a meter and an M-LMD have in common: start, tasks, what a link may see of the board.
 
-Start, in this order: relay pins driven (`core.restart`), key, the way to the safe state begun, journal,
-new epoch persisted, boot event signed and chained, an interrupted command ended, tasks.
+Start, in this order: relay pins driven (`core.restart`), key, the way to the safe state begun,
+journal, new epoch persisted, boot event signed and chained, an interrupted command ended, tasks.
 """
 
 import asyncio
@@ -35,10 +35,10 @@ from metering.recorder import Recorder
 from wireformat import codes, modbus_map
 
 # Nothing that protects waits for a tick: limits are judged with each sample.
-TICK_MS = 1000
+_TICK_MS = 1000
 # A collection walks the whole heap: at 4 KiB it took two thirds of a board's time.
-GC_THRESHOLD_BYTES = 16384
-RESTART_DELAY_MS = 1000
+_GC_THRESHOLD_BYTES = 16384
+_RESTART_DELAY_MS = 1000
 
 
 class Node:
@@ -141,7 +141,7 @@ class Node:
     async def run(self) -> None:
         """Start and work until something essential fails; that is raised."""
         gc.collect()
-        gc.threshold(GC_THRESHOLD_BYTES)
+        gc.threshold(_GC_THRESHOLD_BYTES)
         watchdog = self.board.watchdog()
         self.liveness = Liveness(watchdog, self.clock, max(5000, self.config.wdt_ms))
         await self._start()
@@ -184,7 +184,7 @@ class Node:
         return {}
 
     def protect(self) -> None:
-        """Called every `TICK_MS`; roles that protect something override it."""
+        """Called every `_TICK_MS`; roles that protect something override it."""
 
     async def _keep_house(self) -> None:
         while True:
@@ -196,13 +196,13 @@ class Node:
             stalled = self.liveness.feed()
             if stalled:
                 log("watchdog", "not fed, stalled: %s" % ", ".join(stalled))
-            await asyncio.sleep_ms(TICK_MS)
+            await asyncio.sleep_ms(_TICK_MS)
 
     async def _send_events(self) -> None:
         while True:
             self.liveness.beat("events")
             await self.events.drain(self.chain)
-            await asyncio.sleep_ms(TICK_MS)
+            await asyncio.sleep_ms(_TICK_MS)
 
     def _watch_comms(self) -> None:
         if not self.comms.changed():
@@ -229,6 +229,6 @@ def run(node: Node, reset: object) -> None:
     except Exception as error:  # whatever it is, a meter must not stand still
         try:
             sys.print_exception(error)
-            time.sleep_ms(RESTART_DELAY_MS)
+            time.sleep_ms(_RESTART_DELAY_MS)
         finally:
             reset()

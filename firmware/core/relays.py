@@ -5,23 +5,14 @@ Supplementary switching only; a certified breaker stays upstream.
 
 from wireformat import codes
 
-MIN_BETWEEN_MS = 10000
-MAX_PER_HOUR = 6
-"""Wear limits for everything but protection and fallbacks."""
 _HOUR_MS = 3600000
-
-FALLBACK, COMMANDED = "fallback", "commanded"
-"""Why a relay is as it is: boot, loss of communication or expiry; or a command."""
 
 
 class Relay:
     """`pin` is a `machine.Pin` that is already an output; switched on = load connected."""
 
     def __init__(self, pin: object, config: object, clock: object) -> None:
-        self.name = config.name
         self.safe_closed = config.safe_closed
-        self.why = FALLBACK
-        self.switched = 0
         self._pin = pin
         self._active_high = config.active_high
         self._max_per_hour = config.max_per_hour
@@ -44,7 +35,6 @@ class Relay:
         if self.closed() == closed or (closed and not self.may_close()):
             return
         self._pin.value(1 if closed == self._active_high else 0)
-        self.switched += 1
         self._recent_ms.append(self._clock.up_ms())
         if len(self._recent_ms) > self._max_per_hour:
             self._recent_ms.pop(0)
@@ -61,7 +51,6 @@ class Relay:
 
         The delay keeps the loads of a feeder from returning together.
         """
-        self.why = FALLBACK
         self._expires_s = None
         if self.safe_closed and not self.closed():
             self._fallback_at_ms = self._clock.up_ms() + close_delay_ms
@@ -104,7 +93,6 @@ class Relay:
     def apply(self, action: int, value: int, expires_s: int) -> None:
         """Do a command that was checked."""
         self._fallback_at_ms = None
-        self.why = COMMANDED
         self._expires_s = None if self.towards_safe(action) else expires_s
         self.switch(action == codes.CLOSE)
 

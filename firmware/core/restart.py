@@ -1,7 +1,7 @@
 """What a start of the board means for its relays: did the mains fail, or only the board restart?"""
 
 _KEPT_MAINS = (2, 3, 5)
-"""machine.HARD_RESET, WDT_RESET, SOFT_RESET. All else, an unknown cause too, counts as an outage."""
+"""machine.HARD_RESET, WDT_RESET, SOFT_RESET. All else, unknown causes too, counts as an outage."""
 
 
 def closed_at_start(relays: list, reset_cause: int, held_open: tuple) -> "list[bool]":

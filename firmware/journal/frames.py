@@ -8,14 +8,14 @@ import binascii
 import struct
 
 HEADER_BYTES = 16
-LAYOUT = 1
+_LAYOUT = 1
 _HEAD = "<HBBII"
 MAX_RECORD_BYTES = 240
 
 
 def pack(code: int, epoch: int, seq: int, record: bytes) -> bytes:
     """The frame that holds `record`."""
-    head = struct.pack(_HEAD, len(record), code, LAYOUT, epoch, seq)
+    head = struct.pack(_HEAD, len(record), code, _LAYOUT, epoch, seq)
     crc = binascii.crc32(record, binascii.crc32(head))
     return head + struct.pack("<I", crc) + record
 
@@ -30,7 +30,7 @@ class Frame:
 
     def plausible(self) -> bool:
         """Whether this can be a header at all; erased or torn flash is not."""
-        return self.layout == LAYOUT and 0 < self.size <= MAX_RECORD_BYTES
+        return self.layout == _LAYOUT and 0 < self.size <= MAX_RECORD_BYTES
 
     def matches(self, record: bytes) -> bool:
         """Whether `record` is complete and unharmed."""

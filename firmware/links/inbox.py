@@ -12,8 +12,10 @@ from journal.frames import MAX_RECORD_BYTES
 from wireformat import codes, modbus_map
 from wireformat.control import Command
 
-QUEUE_FRAMES = 4
-BUCKET_TOKENS, BUCKET_REFILL_MS, BUCKET_RESERVE = 8, 500, 4
+_QUEUE_FRAMES = 4
+_BUCKET_TOKENS = 8
+_BUCKET_REFILL_MS = 500
+_BUCKET_RESERVE = 4
 
 
 class Entry:
@@ -41,7 +43,7 @@ class Inbox:
     def __init__(self, gate: object, liveness: object) -> None:
         self._gate = gate
         self._liveness = liveness
-        self._bucket = TokenBucket(BUCKET_TOKENS, BUCKET_REFILL_MS, BUCKET_RESERVE)
+        self._bucket = TokenBucket(_BUCKET_TOKENS, _BUCKET_REFILL_MS, _BUCKET_RESERVE)
         self._entries = []
         self._queue = []
         self._arrived = asyncio.Event()
@@ -124,7 +126,7 @@ class Inbox:
             return codes.R_NONE  # a repetition
         if offset > len(entry.data):
             return codes.R_MALFORMED
-        if offset + len(part) == entry.total and len(self._queue) >= QUEUE_FRAMES:
+        if offset + len(part) == entry.total and len(self._queue) >= _QUEUE_FRAMES:
             entry.refuse(codes.R_BUSY)
             return codes.R_BUSY
         entry.data.extend(part)

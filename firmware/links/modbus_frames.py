@@ -8,8 +8,8 @@ way back after noise or half a frame.
 
 from links.crc16 import sealed
 
-BUFFER_BYTES = 600
-MAX_FRAME_BYTES = 256
+_BUFFER_BYTES = 600
+_MAX_FRAME_BYTES = 256
 _READS = (1, 2, 3, 4)
 _WRITES_ONE = (5, 6)
 _WRITES_MANY = (15, 16)
@@ -23,8 +23,6 @@ class FrameFinder:
 
     def __init__(self, own_address: int) -> None:
         self.own_address = own_address
-        self.foreign = 0
-        self.dropped_bytes = 0
         self._buffer = bytearray()
 
     def __len__(self) -> int:
@@ -33,8 +31,8 @@ class FrameFinder:
     def feed(self, data: bytes) -> None:
         """Bytes that have arrived."""
         self._buffer.extend(data)
-        if len(self._buffer) > BUFFER_BYTES:
-            self._drop(len(self._buffer) - MAX_FRAME_BYTES)
+        if len(self._buffer) > _BUFFER_BYTES:
+            self._drop(len(self._buffer) - _MAX_FRAME_BYTES)
 
     def reset(self) -> None:
         """Forget half a frame: nothing came for a long time."""
@@ -50,7 +48,6 @@ class FrameFinder:
             self._buffer[:] = self._buffer[size:]
             if is_request:
                 return frame
-            self.foreign += 1
         return None
 
     def silence(self) -> "bytes | None":
@@ -67,7 +64,6 @@ class FrameFinder:
             size, is_request = self._frame_at(start, end)
             if size and start + size == end:
                 frame = bytes(self._buffer[start : end - 2]) if is_request else b""
-                self.dropped_bytes += start
         if frame is None:
             return None
         self._buffer[:] = b""
@@ -76,7 +72,7 @@ class FrameFinder:
     def _unknown_function(self, end: int) -> "bytes | None":
         # Its length is unknown, so silence has to say where it ends; it gets an exception 1.
         buffer = self._buffer
-        if _LEAST_BYTES <= end <= MAX_FRAME_BYTES and buffer[0] == self.own_address:
+        if _LEAST_BYTES <= end <= _MAX_FRAME_BYTES and buffer[0] == self.own_address:
             if buffer[1] < 0x80 and not _sizes(buffer, 0, end) and sealed(buffer, 0, end):
                 return bytes(buffer[: end - 2])
         return None
@@ -92,7 +88,6 @@ class FrameFinder:
         return 0, False
 
     def _drop(self, count: int) -> None:
-        self.dropped_bytes += count
         self._buffer[:] = self._buffer[count:]
 
 
@@ -106,10 +101,10 @@ def _sizes(buffer: bytearray, start: int, end: int) -> "tuple":
     if function in _WRITES_ONE:
         return ((8, True),)
     if function in _WRITES_MANY:
-        many = 9 + buffer[start + 6] if end > start + 6 else MAX_FRAME_BYTES + 1
+        many = 9 + buffer[start + 6] if end > start + 6 else _MAX_FRAME_BYTES + 1
         return ((many, True), (8, False))
     if function == _READ_WRITE:
-        both = 13 + buffer[start + 10] if end > start + 10 else MAX_FRAME_BYTES + 1
+        both = 13 + buffer[start + 10] if end > start + 10 else _MAX_FRAME_BYTES + 1
         return ((both, True), (_answer(buffer, start), False))
     return ()
 

@@ -4,8 +4,8 @@ from core.log import log
 from links.crc16 import seal
 from links.modbus_frames import FrameFinder
 
-IDLE_MS = 2000
-STALE_MS = 1000
+_IDLE_MS = 2000
+_STALE_MS = 1000
 """Half a frame is forgotten after this silence; far above any gap inside a frame."""
 
 
@@ -31,8 +31,8 @@ class ModbusRtuLink:
 
     def _wait_ms(self, quiet_ms: int) -> int:
         if not len(self._finder):
-            return IDLE_MS
-        return STALE_MS if quiet_ms else self._port.silence_ms()
+            return _IDLE_MS
+        return _STALE_MS if quiet_ms else self._port.silence_ms()
 
     async def _step(self, data: bytes, quiet_ms: int) -> None:
         if data:
@@ -45,7 +45,7 @@ class ModbusRtuLink:
             request = self._finder.silence()
             if request is not None:
                 await self._answer(request)
-            elif quiet_ms >= STALE_MS:
+            elif quiet_ms >= _STALE_MS:
                 self._finder.reset()
 
     async def _answer(self, request: bytes) -> None:

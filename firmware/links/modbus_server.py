@@ -4,13 +4,13 @@ Functions 01, 03, 04, 16 and 23; everything else, plain coil writes included, is
 exception 1: relays obey signed commands only.
 """
 
-ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE, DEVICE_FAILURE = 1, 2, 3, 4
+ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3
 BUSY = 6
 
-MAX_READ_WORDS = 125
-MAX_READ_BITS = 2000
-MAX_WRITE_WORDS = 123
-MAX_READ_WRITE_WORDS = 121
+_MAX_READ_WORDS = 125
+_MAX_READ_BITS = 2000
+_MAX_WRITE_WORDS = 123
+_MAX_READ_WRITE_WORDS = 121
 
 
 class ModbusError(Exception):
@@ -45,7 +45,7 @@ class ModbusServer:
             return bytes((pdu[0] | 0x80, error.code))
 
     def _read_coils(self, pdu: bytes) -> bytes:
-        start, count = _range(pdu, 1, MAX_READ_BITS)
+        start, count = _range(pdu, 1, _MAX_READ_BITS)
         bits = self._registers.coils(start, count)
         return bytes((len(bits),)) + bits
 
@@ -57,18 +57,18 @@ class ModbusServer:
 
     @staticmethod
     def _read(block: object, pdu: bytes) -> bytes:
-        start, count = _range(pdu, 1, MAX_READ_WORDS)
+        start, count = _range(pdu, 1, _MAX_READ_WORDS)
         return bytes((2 * count,)) + block(start, count)
 
     def _write(self, pdu: bytes) -> bytes:
-        start, count = _range(pdu, 1, MAX_WRITE_WORDS)
+        start, count = _range(pdu, 1, _MAX_WRITE_WORDS)
         self._registers.write(start, _values(pdu, 5, count))
         return pdu[1:5]
 
     def _read_write(self, pdu: bytes) -> bytes:
         # The write comes first (6.17).
-        start, count = _range(pdu, 1, MAX_READ_WORDS)
-        write_start, write_count = _range(pdu, 5, MAX_READ_WRITE_WORDS)
+        start, count = _range(pdu, 1, _MAX_READ_WORDS)
+        write_start, write_count = _range(pdu, 5, _MAX_READ_WRITE_WORDS)
         self._registers.write(write_start, _values(pdu, 9, write_count))
         return bytes((2 * count,)) + self._registers.holding(start, count)
 

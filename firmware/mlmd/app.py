@@ -11,7 +11,7 @@ _EVENT_OF = {
     "lockout": codes.EV_LOCKOUT,
     "closed": codes.EV_BREAKER_CLOSED,
 }
-RESET_HELD_MS = 3000
+_RESET_HELD_MS = 3000
 
 
 class Mlmd(node.Node):
@@ -42,7 +42,7 @@ class Mlmd(node.Node):
             self._held_since_ms = None
         elif self._held_since_ms is None:
             self._held_since_ms = self.clock.up_ms()
-        elif self.clock.up_ms() - self._held_since_ms >= RESET_HELD_MS:
+        elif self.clock.up_ms() - self._held_since_ms >= _RESET_HELD_MS:
             self.breaker.reset_lockout()
 
     def record_extra(self) -> dict:

@@ -58,7 +58,7 @@ def compile_module(source: Path, target: Path, march: str, compiler: list[str]) 
     Raises MpyBuildError if the compiler fails or says anything at all; then there is no `target`.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    command = [*compiler, "-O3", f"-march={march}", "-s", source.name, "-o", str(target)]
+    command = [*compiler, "-O3", f"-march={march}", "-s", source.stem, "-o", str(target)]
     done = subprocess.run(
         [*command, str(source)], capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
     )

@@ -12,6 +12,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+from truewatt import mpyfold
 from truewatt.mpybuild import compile_module, native_march
 from truewatt.toolchain import mpy_cross
 from truewatt.toolchain.paths import cache_dir, exclusive
@@ -50,6 +51,7 @@ def _sources(source: Path) -> list[Path]:
 
 def _digest(source: Path, files: list[Path]) -> str:
     digest = hashlib.sha256(version("mpy-cross").encode())
+    digest.update(Path(mpyfold.__file__).read_bytes())
     for path in files:
         digest.update(f"{path}\0".encode())
         digest.update(hashlib.sha256((source / path).read_bytes()).digest())
@@ -59,6 +61,7 @@ def _digest(source: Path, files: list[Path]) -> str:
 def _build(source: Path, files: list[Path], arch: str, target: Path) -> None:
     """Build beside the target and move it there, so that a half-built tree is never used."""
     scratch = Path(tempfile.mkdtemp(prefix="build-", dir=target.parent))
+    constants = mpyfold.constants_below(source)
     try:
         for path in files:
             out = scratch / path
@@ -66,7 +69,11 @@ def _build(source: Path, files: list[Path], arch: str, target: Path) -> None:
                 out.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source / path, out)
             else:
-                compile_module(source / path, out.with_suffix(".mpy"), arch, mpy_cross())
+                out.parent.mkdir(parents=True, exist_ok=True)
+                folded = mpyfold.fold((source / path).read_text(encoding="utf-8"), constants)
+                out.write_text(folded, encoding="utf-8")
+                compile_module(out, out.with_suffix(".mpy"), arch, mpy_cross())
+                out.unlink()
         os.replace(scratch, target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
