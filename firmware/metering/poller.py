@@ -8,6 +8,8 @@ from metering.channel import unsteady
 from wireformat import codes
 
 _SAVED_BYTES = 12  # register 8, counter 4
+_FAULT_AGAIN_MS = 3600000
+"""A module with a loose contact comes and goes; each event costs a signature and flash."""
 
 
 class Poller:
@@ -22,6 +24,7 @@ class Poller:
         self._clock = clock
         self._store = store
         self._events = events
+        self._told_ms = {}
 
     def restore(self, newest: "object | None") -> None:
         """Registers go on from NVS, and never below the `newest` journalled reading."""
@@ -69,8 +72,16 @@ class Poller:
         except SensorError as error:
             if channel.failed():
                 log("metering", error)
-                self._events.report(codes.EV_SENSOR_FAULT)
+                self._tell(channel)
             return
         if unsteady(channel.add(sample, self._clock.up_ms())):
             log("metering", "module %d: counter jumped, register holds" % channel.sensor.address)
             self.save()
+
+    def _tell(self, channel: object) -> None:
+        """Report a fault, at most once an hour for each channel; its flag is in every record."""
+        now_ms = self._clock.up_ms()
+        told_ms = self._told_ms.get(channel)
+        if told_ms is None or now_ms - told_ms >= _FAULT_AGAIN_MS:
+            self._told_ms[channel] = now_ms
+            self._events.report(codes.EV_SENSOR_FAULT)

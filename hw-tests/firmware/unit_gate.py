@@ -371,6 +371,42 @@ def certificates():
     expect("runs out", bench.give(ack, STRANGER), c.R_CERT_EXPIRED)
 
 
+def who_may_write_flash():
+    bench = Bench()
+    head = identity.record_hash(b"second")
+    bench.give(Ack(device=ME, epoch=1, seq=1, head=head), GATEWAY)
+    bench.give(command(), AUTHORITY)
+    commits, outcomes = bench.nvs.commits, len(bench.chain.outcomes)
+    acknowledged = []
+    bench.chain.acknowledge = lambda key, record: acknowledged.append(key)
+    old_ack = Ack(device=ME, epoch=1, seq=0, head=identity.record_hash(b"first"))
+    newer = certificate(c.ACK, STRANGER, 6)
+    for name, record, key, signature in (
+        ("the same certificate", certificate(c.ACK, GATEWAY), ROOT, GOOD),
+        ("the same with another expiry", certificate(c.ACK, GATEWAY, 5, 1, NOW_S + 9), ROOT, GOOD),
+        ("a forged certificate", newer, ROOT, BAD),
+        ("the same ack", Ack(device=ME, epoch=1, seq=1, head=head), GATEWAY, GOOD),
+        ("an older ack", old_ack, GATEWAY, GOOD),
+        ("a beacon", Beacon(nonce=bench.gate.new_nonce(), time_ms=NOW_S * 1000), GATEWAY, GOOD),
+        ("the same command", command(), AUTHORITY, GOOD),
+        ("a forged command", command(counter=9), AUTHORITY, BAD),
+        ("a gateway's command", command(counter=9), GATEWAY, GOOD),
+        ("one that is too early", command(counter=9, not_before_s=NOW_S + 99), AUTHORITY, GOOD),
+        ("one that wears a relay", command(c.CLOSE, counter=9), AUTHORITY, GOOD),
+    ):
+        for _ in range(5):
+            bench.give(record, key, signature)
+        written = (bench.nvs.commits - commits, acknowledged, len(bench.chain.outcomes) - outcomes)
+        expect(name + " writes nothing", written, (0, [], 0))
+    for _ in range(5):
+        bench.give(newer, ROOT)
+    expect("a newer certificate does, once", bench.nvs.commits - commits, 1)
+    for _ in range(5):
+        bench.give(command(9, counter=9), AUTHORITY)
+    written = (bench.nvs.commits - commits, len(bench.chain.outcomes) - outcomes)
+    expect("a refused command does, once", written, (3, 1))
+
+
 def junk():
     bench = Bench()
     good = Unsigned(command(), AUTHORITY, CHAIN).with_signature(GOOD)
@@ -402,6 +438,7 @@ for test in (
     time_held_back,
     what_can_be_said_twice_is_no_sign_of_life,
     certificates,
+    who_may_write_flash,
     junk,
 ):
     test()
