@@ -8,6 +8,7 @@ import math
 
 from core.errors import SensorGarbled, SensorRefused, SensorSilent
 from links.crc16 import seal, sealed
+from metering.energy import EnergyRegister
 
 DIRECTION = False
 """The module measures magnitudes: it can't tell import from export."""
@@ -30,6 +31,7 @@ class Sample:
         power_dw = words[3] | words[4] << 16
         self.power_w = (power_dw + 5) // 10
         self.energy_wh = words[5] | words[6] << 16
+        self.counter = self.energy_wh
         self.frequency_mhz = words[7] * 100
         self.power_factor_milli = words[8] * 10
         self.var = self._reactive(power_dw / 10)
@@ -80,14 +82,16 @@ class Pzem004t:
     """Module `address` on a UART that several modules may share (poll one after the other)."""
 
     direction = DIRECTION
-    energy_wrap_wh = ENERGY_WRAP_WH
-    max_w = MAX_W
 
     def __init__(self, port: object, address: int, clock: object, timeout_ms: int) -> None:
         self.address = address
         self._port = port
         self._clock = clock
         self._timeout_ms = timeout_ms
+
+    def energy_register(self) -> EnergyRegister:
+        """A cumulative register that understands this module's counter."""
+        return EnergyRegister(ENERGY_WRAP_WH, MAX_W)
 
     async def poll(self) -> Sample:
         """Measure. Raises `SensorSilent`, `SensorGarbled` or `SensorRefused`."""

@@ -1,6 +1,6 @@
 """One measured channel: its cumulative register and what happened since the last record."""
 
-from metering.energy import STEADY, EnergyRegister
+from metering.energy import STEADY
 from wireformat import codes
 
 FAULT_AFTER_POLLS = 3
@@ -13,7 +13,7 @@ class ChannelMeter:
     def __init__(self, kind: int, sensor: object) -> None:
         self.kind = kind
         self.sensor = sensor
-        self.energy = EnergyRegister(sensor.energy_wrap_wh, sensor.max_w)
+        self.energy = sensor.energy_register()
         self.last = None
         self.faulty = False
         self._failures = 0
@@ -42,7 +42,7 @@ class ChannelMeter:
         self._sum_dv += sample.voltage_dv
         self._max_w = max(self._max_w, sample.power_w)
         self._max_ma = max(self._max_ma, sample.current_ma)
-        return self.energy.update(sample.energy_wh, elapsed_ms)
+        return self.energy.update(sample.counter, elapsed_ms)
 
     def failed(self) -> bool:
         """A poll failed; True when this makes the channel faulty."""

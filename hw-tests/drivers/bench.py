@@ -1,0 +1,141 @@
+"""A metering chip, the world behind it, and a board's metering, in lock step."""
+
+import json
+import os
+import select
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from truewatt.emulator.physics.feeder import Channel
+from truewatt.emulator.wires.tty import Tty
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+MODULES = (
+    HERE,
+    ROOT / "firmware",
+    ROOT / "firmware" / "shared",
+    ".frozen",
+    ROOT / "tools/truewatt/emulator/chip",
+)
+PATIENCE_S = 20.0
+
+
+class MeteringBoard:
+    """A MicroPython process that polls when told; `serve` does what the chip must do meanwhile."""
+
+    def __init__(
+        self, micropython: list[str], tty: Tty, serve: Callable[[], None], setup: dict[str, Any]
+    ) -> None:
+        self._tty = tty
+        self._serve = serve
+        defaults = {"sensor": 0, "timeout_ms": 60, "calibration": None, "pair": None, "floor": 0}
+        self.process = subprocess.Popen(
+            [*micropython, "-X", "heapsize=1024k", str(HERE / "metering_board.py")],
+            env={**os.environ, "MICROPYPATH": ":".join(str(path) for path in MODULES)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        self._say(json.dumps(defaults | setup | {"uart": str(tty.path)}))
+        line = self._line()
+        assert line == b"ready\n", line + self._rest()
+
+    def poll(self, now_ms: int) -> dict[str, Any]:
+        """One poll at `now_ms` of the board's uptime."""
+        self._say(str(now_ms))
+        line = self._line()
+        assert line.startswith(b"{"), line + self._rest()
+        return json.loads(line)
+
+    def _say(self, line: str) -> None:
+        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.flush()
+
+    def _line(self) -> bytes:
+        out = self.process.stdout
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            ready, _, _ = select.select([out, self._tty.fd], [], [], 0.002)
+            if out in ready:
+                return out.readline()
+            self._serve()
+        raise AssertionError("the board says nothing")
+
+    def _rest(self) -> bytes:
+        self.process.kill()
+        return self.process.stdout.read()
+
+    def kill(self) -> None:
+        """Cut its power."""
+        self.process.kill()
+        self.process.wait(PATIENCE_S)
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+
+def load_of_a_day(second: int) -> float:
+    """W of a home with steps, peaks of 5 kW and hours of standby; no chance in it."""
+    hour = second // 3600
+    base_w = 8.0 + 0.5 * (second // 60 % 7)
+    cooking_w = 4200.0 if hour in (7, 12, 18) and second % 1200 < 700 else 0.0
+    heating_w = 1900.0 if second % 5400 < 2000 else 0.0
+    fridge_w = 92.0 if second % 1500 < 600 else 0.0
+    return base_w + cooking_w + heating_w * (0 if cooking_w else 1) + fridge_w
+
+
+class Day:
+    """A day of one channel: the chip counts each second, the board polls every `poll_s`."""
+
+    def __init__(self, channel: Channel, chip: Any, poll_s: int) -> None:
+        self.channel = channel
+        self.chip = chip
+        self.poll_s = poll_s
+        self.second = 0
+
+    def to_next_poll(self) -> None:
+        """Let the world go on for `poll_s` seconds."""
+        for _ in range(self.poll_s):
+            power_w = load_of_a_day(self.second)
+            self.channel.step(230.0 - power_w / 800, power_w, power_w * 0.3)
+            self.chip.step()
+            self.second += 1
+
+
+class Board:
+    """The lives of one board: what it saves each 15 minutes and journals each minute."""
+
+    def __init__(self, start: Callable[..., MeteringBoard]) -> None:
+        self._start = start
+        self.saved: dict[str, Any] = {"pair": None, "floor": 0}
+        self.register_wh = 0
+        self.faults = 0
+        self.jumps: list[int] = []
+        self.boot(0)
+
+    def boot(self, second: int) -> None:
+        """Power on."""
+        self.booted_s = second
+        self.process = self._start(**self.saved)
+
+    def cut(self) -> None:
+        """Power off: what was not saved is lost."""
+        self.process.kill()
+
+    def poll(self, second: int) -> None:
+        """Poll, keep house as the firmware does."""
+        answer = self.process.poll((second - self.booted_s) * 1000)
+        if "fault" in answer:
+            self.faults += 1
+            return
+        assert answer["register_wh"] >= self.saved["floor"], "behind what was journalled"
+        self.register_wh = answer["register_wh"]
+        if answer["what"]:
+            self.jumps.append(answer["what"])
+        if answer["what"] or self.saved["pair"] is None or second % 900 == 0:
+            self.saved["pair"] = answer["pair"]
+        if second % 60 == 0:
+            self.saved["floor"] = self.register_wh

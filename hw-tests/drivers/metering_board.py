@@ -1,0 +1,92 @@
+"""A board's metering on MicroPython, one poll at a time.
+
+Driver, register and serial port are the firmware's, the UART is the emulated chip's. Standard input
+brings a line of JSON (driver, uart, sensor, timeout_ms, calibration, and what an earlier life saved
+as pair and journalled as floor), then when to poll (simulated ms); each answer is a line of JSON.
+"""
+
+import sys
+
+# As at the emulated chip's boot: its time below the port's own asyncio.
+sys.modules["_asyncio"] = __import__("chip_asyncio")
+
+import asyncio  # noqa: E402
+import json  # noqa: E402
+import time  # noqa: E402
+
+import chip_uart  # noqa: E402
+
+from core.clock import Clock  # noqa: E402
+from core.errors import BoardError  # noqa: E402
+from drivers import calibration  # noqa: E402
+from links.serial_port import SerialPort  # noqa: E402
+from metering.channel import ChannelMeter  # noqa: E402
+from wireformat import codes  # noqa: E402
+
+
+class SteppedTicks:
+    """Time that stands where the test puts it, and from there goes on by itself."""
+
+    def __init__(self):
+        self.at(0)
+
+    def at(self, now_ms):
+        self._base_ms = now_ms
+        self._mark = time.ticks_ms()
+
+    def ticks_ms(self):
+        return (self._base_ms + time.ticks_diff(time.ticks_ms(), self._mark)) % (1 << 30)
+
+    def ticks_diff(self, a, b):
+        half = 1 << 29
+        return (a - b + half) % (1 << 30) - half
+
+
+def make_sensor(setup, clock):
+    module = __import__("drivers." + setup["driver"], None, None, ("x",))
+    kind = next(getattr(module, n) for n in dir(module) if n.lower() == setup["driver"])
+    chip_uart._devices[2] = setup["uart"]
+    port = SerialPort(chip_uart.UART(2, module.BAUD), module.BAUD)
+    constants = calibration.parse(setup["calibration"], setup["driver"])
+    return kind(port, setup["sensor"], clock, setup["timeout_ms"], constants)
+
+
+async def poll(channel, clock):
+    try:
+        sample = await channel.sensor.poll()
+    except BoardError as error:
+        channel.failed()
+        return {"fault": type(error).__name__, "text": str(error)}
+    what = channel.add(sample, clock.up_ms())
+    return {
+        "what": what,
+        "register_wh": channel.energy.register_wh,
+        "pair": channel.energy.pair(),
+        "dv": sample.voltage_dv,
+        "ma": sample.current_ma,
+        "w": sample.power_w,
+        "var": sample.var,
+        "mhz": sample.frequency_mhz,
+        "pf": sample.power_factor_milli,
+        "counter": sample.counter,
+        "reverse": sample.reverse,
+    }
+
+
+def main(setup):
+    ticks = SteppedTicks()
+    clock = Clock(ticks)
+    channel = ChannelMeter(codes.LOAD, make_sensor(setup, clock))
+    if setup["pair"]:
+        channel.energy.restore(*setup["pair"])
+        channel.energy.at_least(setup["floor"])
+    print("ready")
+    while True:
+        line = sys.stdin.readline()
+        if not line:
+            return
+        ticks.at(int(line))
+        print(json.dumps(asyncio.run(poll(channel, clock))))
+
+
+main(json.loads(sys.stdin.readline()))

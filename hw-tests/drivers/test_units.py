@@ -1,0 +1,8 @@
+"""Parts of the drivers on real 32-bit MicroPython; each script names the case that fails."""
+
+import pytest
+
+
+@pytest.mark.parametrize("script", ["unit_counted.py"])
+def test_part(on_board, script):
+    assert on_board(script).splitlines()[-1] == "ok"
