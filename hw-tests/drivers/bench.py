@@ -59,7 +59,7 @@ class MeteringBoard:
         out = self.process.stdout
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
-            ready, _, _ = select.select([out, self._tty.fd], [], [], 0.002)
+            ready, _, _ = select.select([out, self._tty.fd], [], [], 0.0005)
             if out in ready:
                 return out.readline()
             self._serve()
