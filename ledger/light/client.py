@@ -21,12 +21,16 @@ from ledger.light.errors import (
     BlockNotFound,
     ConflictingHeaders,
     HashMismatch,
+    HeaderExpired,
     NotEnoughTrust,
     NoTrustedBlock,
     WrongHeight,
 )
 from ledger.light.light_block import LightBlock
 from ledger.light.verifier import DEFAULT_TRUST_LEVEL, verify, verify_backwards
+
+NEAR_STEPS, MOST_STEPS = 64, 2_000
+"""Blocks back along the hashes: up to the first at once, up to the second if nothing else leads."""
 
 
 class Provider(Protocol):
@@ -58,6 +62,10 @@ class Store(Protocol):
 
     def lowest_above(self, height: int) -> LightBlock | None:
         """Block of the smallest kept height above ``height``, if any."""
+        ...
+
+    def highest_below(self, height: int) -> LightBlock | None:
+        """Block of the greatest kept height below ``height``, if any."""
         ...
 
 
@@ -108,6 +116,9 @@ class LightClient:
         trusted = self._latest()
         height = await self._provider.latest_height()
         if height <= trusted.height:
+            kept = self._store.at(height) if height < trusted.height else None
+            if kept is not None:
+                await self._check_lineage(kept)
             return trusted
         return await self._advance(trusted, height, now_ns)
 
@@ -118,7 +129,7 @@ class LightClient:
         trusted = self._latest()
         if height > trusted.height:
             return await self._advance(trusted, height, now_ns)
-        return await self._go_back(height)
+        return await self._find_older(height, now_ns)
 
     def _latest(self) -> LightBlock:
         trusted = self._store.latest()
@@ -134,7 +145,28 @@ class LightClient:
                 block = await self._fetch(self._provider, between)
                 trusted = self._accept(trusted, block, now_ns)
             return self._accept(trusted, target, now_ns)
+        if height > trusted.height + 1:
+            await self._check_lineage(trusted)
         return await self._bisect(trusted, target, now_ns)
+
+    async def _check_lineage(self, kept: LightBlock) -> None:
+        """The source must still have ``kept``: a skip alone would follow an authority that went
+        back to a backup and on from there, since the same key signs both histories."""
+        try:
+            theirs = await self._fetch(self._provider, kept.height)
+        except BlockNotFound:
+            return  # nodes may drop old blocks
+        if theirs.hash == kept.hash:
+            return
+        theirs.check(self._params.chain_id)
+        verify_commit(
+            self._params.chain_id,
+            kept.validators,
+            theirs.commit.block_id,
+            kept.height,
+            theirs.commit,
+        )
+        raise ConflictingHeaders(kept.height, kept.hash, theirs.hash, "the source")
 
     async def _bisect(self, trusted: LightBlock, target: LightBlock, now_ns: int) -> LightBlock:
         """Skip as far as trust reaches, halving the distance where it does not."""
@@ -148,10 +180,20 @@ class LightClient:
                 pending.append(await self._fetch(self._provider, pivot))
         return target
 
+    async def _find_older(self, height: int, now_ns: int) -> LightBlock:
+        """By the hashes if that is near; else forwards from a block before, as far as it goes."""
+        above, below = self._store.lowest_above(height), self._store.highest_below(height)
+        if above is not None and above.height - height > NEAR_STEPS and below is not None:
+            try:
+                return await self._bisect(below, await self._fetch(self._provider, height), now_ns)
+            except HeaderExpired:
+                pass
+        return await self._go_back(height)
+
     async def _go_back(self, height: int) -> LightBlock:
         block = self._store.lowest_above(height)
-        if block is None:
-            raise NoTrustedBlock(f"no trusted block above height {height}")
+        if block is None or block.height - height > MOST_STEPS:
+            raise NoTrustedBlock(f"no trusted block within {MOST_STEPS} above height {height}")
         while block.height > height:
             older = await self._fetch(self._provider, block.height - 1)
             verify_backwards(block, older)

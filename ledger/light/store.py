@@ -104,6 +104,10 @@ class SqliteStore:
         """Block of the smallest kept height above ``height``, if any."""
         return self._read(f"{_SELECT} WHERE height > ? ORDER BY height LIMIT 1", height)
 
+    def highest_below(self, height: int) -> LightBlock | None:
+        """Block of the greatest kept height below ``height``, if any."""
+        return self._read(f"{_SELECT} WHERE height < ? ORDER BY height DESC LIMIT 1", height)
+
     def prune(self, keep: int) -> None:
         """Forget all but the ``keep`` newest blocks, and the validator sets that only they used."""
         if keep < 1:

@@ -38,7 +38,9 @@ from ledger.rpc.shapes import NEW_BLOCK_QUERY
 from ledger.state import StateProof, StateProofError
 from ledger.state.proof import MalformedStateProof
 
-MAX_ANSWER_BYTES = 64 << 20
+MAX_ANSWER_BYTES = 8 << 20
+"""Several times a full block's JSON; a gateway's memory must hold what is parsed of it."""
+
 DEFAULT_TIMEOUT_S = 10.0
 MAX_VALIDATOR_PAGES = 100
 _PER_PAGE = 100

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ledger.light import LightBlock, LightClient, LightParams, SqliteStore, errors
+from ledger.light import client as client_module
 from ledger.tests.chain_builder import GENESIS_NS, SECOND_NS, ChainBuilder, grown_chain
 from ledger.tests.golden import recorded_chain
 
@@ -81,9 +82,58 @@ def test_one_authority_is_followed_in_one_step(store: SqliteStore) -> None:
     provider = ListProvider(grown_chain(9))
     client = started(provider, store)
     assert asyncio.run(client.sync(NOW_NS)) == provider.chain[8]
-    assert provider.asked == [9]
+    assert provider.asked == [9, 1]
     assert asyncio.run(client.sync(NOW_NS)) == provider.chain[8]
-    assert provider.asked == [9], "nothing new, nothing fetched"
+    assert provider.asked == [9, 1], "nothing new, nothing fetched"
+
+
+def restored(own: list[LightBlock], at: int, length: int) -> list[LightBlock]:
+    """What one authority signs after it went back to a backup of height ``at``."""
+    builder = ChainBuilder(((1,),))
+    for number in range(at):
+        builder.grow([f"tx {number}".encode()])
+    return own[:at] + [builder.grow([b"again"]) for _ in range(length - at)]
+
+
+@pytest.mark.parametrize("length", [6, 8, 12])
+def test_an_authority_that_went_back_to_a_backup_is_not_followed(
+    store: SqliteStore, length: int
+) -> None:
+    provider = ListProvider(grown_chain(8))
+    client = started(provider, store)
+    asyncio.run(client.sync(NOW_NS))
+    asyncio.run(client.block_at(6, NOW_NS))
+    provider.chain = restored(provider.chain, 5, length)
+    if length == 8:
+        assert asyncio.run(client.sync(NOW_NS)).height == 8, "nothing new, nothing asked"
+        return
+    with pytest.raises(errors.ConflictingHeaders):
+        asyncio.run(client.sync(NOW_NS))
+
+
+def test_an_old_height_is_reached_from_below_if_that_is_shorter(store: SqliteStore) -> None:
+    provider = ListProvider(grown_chain(200))
+    client = started(provider, store)
+    now_ns = NOW_NS + 300 * SECOND_NS
+    asyncio.run(client.sync(now_ns))
+    provider.asked.clear()
+    assert asyncio.run(client.block_at(100, now_ns)) == provider.chain[99]
+    assert provider.asked == [100]
+    expired_ns = now_ns + PARAMS.trusting_period_ns
+    assert asyncio.run(client.block_at(130, expired_ns)) == provider.chain[129]
+
+
+def test_no_provider_makes_the_walk_back_long(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "MOST_STEPS", 20)
+    provider = ListProvider(grown_chain(100))
+    client = LightClient(provider, store, PARAMS)
+    asyncio.run(client.trust(90, provider.chain[89].hash))
+    provider.asked.clear()
+    with pytest.raises(errors.NoTrustedBlock, match="within 20"):
+        asyncio.run(client.block_at(2, NOW_NS))
+    assert provider.asked == []
 
 
 def test_sequential_mode_keeps_every_header(store: SqliteStore) -> None:
@@ -150,7 +200,7 @@ def test_a_lying_provider_cannot_make_bisection_run_for_ever(store: SqliteStore)
     provider = ListProvider(grown_chain(8))
     client = started(provider, store)
     stranger = ChainBuilder([[9]])
-    provider.chain = [stranger.grow() for _ in range(1000)]
+    provider.chain[1:] = [stranger.grow() for _ in range(1000)][1:]
     with pytest.raises(errors.HashMismatch):
         asyncio.run(client.sync(GENESIS_NS + 2000 * SECOND_NS))
     assert len(provider.asked) < 15
