@@ -1,4 +1,4 @@
-"""`truewatt gateway run|check-config|status`."""
+"""`truewatt gateway run|check-config|status`, and `read|watch|identify|profiles` of `profiles`."""
 
 import argparse
 import asyncio
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gateway.config import ConfigError, load_config, missing_files
 from gateway.errors import GatewayError
+from gateway.profiles.cli import add_commands
 from gateway.run import run_gateway
 from gateway.status import STATUS_FILE, table
 from ledger.clock import Clock
@@ -27,6 +28,8 @@ class NoStatus(GatewayError):
 def main(argv: list[str]) -> int:
     """Run a subcommand; returns the exit status. Named errors are the caller's to show."""
     arguments = _parser().parse_args(argv)
+    if "meters" in arguments:
+        return int(arguments.meters(arguments))
     commands = {"run": _run, "check-config": _check_config, "status": _status}
     return commands[arguments.command](arguments.config)
 
@@ -40,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("config", type=Path, metavar="FILE")
     status = commands.add_parser("status", help="show boards, counters and what is wrong")
     status.add_argument("--config", type=Path, required=True, metavar="FILE")
+    add_commands(commands)
     return parser
 
 
@@ -72,6 +76,8 @@ def _status(path: Path) -> int:
         print(table(json.loads(file.read_text())))
     except FileNotFoundError:
         raise NoStatus("no status yet", str(file)) from None
+    except ValueError as error:
+        raise NoStatus(f"unreadable: {error}", str(file)) from error
     return EXIT_OK
 
 

@@ -67,6 +67,8 @@ class LedgerConfig:
     operator_root: bytes
     genesis: Path
     trusting_period_s: int
+    trusted: tuple[int, bytes] | None = None
+    """Height and hash of a block to begin at; None: block 1, by the genesis."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def load_config(path: Path) -> Config:
     """Read and check the file at `path`; raises `ConfigError` with every problem found."""
     problems: list[Problem] = []
     values = check_table(_parse(path), GATEWAY_FILE, "", problems)
-    problems += _name_clashes(values)
+    problems += [*_name_clashes(values), *_half_trust(values)]
     if problems:
         raise ConfigError(path, problems)
     return _config(values, path.absolute().parent)
@@ -146,6 +148,15 @@ def _name_clashes(values: dict[str, object]) -> list[Problem]:
     return problems
 
 
+def _half_trust(values: dict[str, object]) -> list[Problem]:
+    ledger = cast(dict[str, object], values.get("ledger", {}))
+    height, block_hash = ledger.get("trusted_height"), ledger.get("trusted_hash")
+    if bool(height) == bool(block_hash):
+        return []
+    missing = "trusted_hash" if height else "trusted_height"
+    return [Problem(f"ledger.{missing}", "", "to stand beside the other of the two; it is missing")]
+
+
 def _config(values: Mapping[str, object], base: Path) -> Config:
     top = dict(cast(dict[str, object], values["gateway"]))
     for name in ("data_dir", "key_file", "ack_certificate"):
@@ -163,7 +174,13 @@ def _ledger(row: dict[str, object], base: Path) -> LedgerConfig:
         operator_root=bytes.fromhex(cast(str, row["operator_root"])),
         genesis=base / cast(str, row["genesis"]),
         trusting_period_s=cast(int, row["trusting_period_s"]),
+        trusted=_trusted(row),
     )
+
+
+def _trusted(row: dict[str, object]) -> tuple[int, bytes] | None:
+    height = cast(int, row["trusted_height"])
+    return (height, bytes.fromhex(cast(str, row["trusted_hash"]))) if height else None
 
 
 def _bus(row: dict[str, object], base: Path) -> BusConfig:

@@ -18,6 +18,10 @@ class Entry:
     last: Head | None = None
 
 
+MAX_WANTED = 256
+"""Addresses waiting for a look-up: a device that shows ever new ones must fill no memory."""
+
+
 class Directory:
     """Boards by address and by key id. `wanted` holds the addresses to look up."""
 
@@ -39,7 +43,7 @@ class Directory:
     def entry(self, address: bytes) -> Entry | None:
         """What is known of a board; asks for it if nothing is."""
         found = self._entries.get(address)
-        if found is None:
+        if found is None and len(self.wanted) < MAX_WANTED:
             self.wanted.add(address)
         return found
 
@@ -68,6 +72,10 @@ class Directory:
     def control(self) -> tuple[int, bytes] | None:
         """(serial, signed bytes) of the control key's newest certificate."""
         return self._control
+
+    def drop_control(self) -> None:
+        """The control key is revoked or expired: what it signed is carried no further."""
+        self._control = None
 
     def set_control(self, serial: int, data: bytes) -> None:
         """Keep a verified control certificate; an older one never wins."""

@@ -33,6 +33,9 @@ log = logging.getLogger("gateway")
 OUTCOME_GRACE_S = 120
 """How long after its expiry a command may still be ended by an outcome that is on its way."""
 
+MAX_LISTED = 4096
+"""Open commands that an area may have: more than its boards have relays is no honest list."""
+
 RETRY_FIRST_S, RETRY_MOST_S = 1.0, 30.0
 ATTEMPTS_BEFORE_OVERTAKING = 5
 """How often a board's command is tried before the next may go first: about 30 s."""
@@ -81,6 +84,7 @@ class Enforcer:
         self._collector, self._directory, self._notices = collector, directory, notices
         self._clock, self._area, self._chain_id, self._root = clock, area, chain_id, root
         self._attempts: dict[bytes, Attempts] = {}
+        self._checked: dict[bytes, Command] = {}
         self.work = asyncio.Event()
 
     # ---- from the ledger -----------------------------------------------------------------------
@@ -90,9 +94,12 @@ class Enforcer:
         answer = await self._link.query("/commands", cbor.encode({0: self._area}))
         listed = set()
         lie: LedgerLied | None = None
+        before, self._checked = self._checked, {}
         for data in self._rows(answer.value or cbor.encode([])):
             try:
-                command = self._verified(data)
+                # What was listed before needs no curve work again.
+                command = before.get(data) or self._verified(data)
+                self._checked[data] = command
                 listed.add(command.id)
                 if not await self._store.run(self._store.store.commands.known, command.id):
                     await self._adopt(command, data)
@@ -110,6 +117,8 @@ class Enforcer:
             raise self._node.lie(f"list of commands: {error}") from error
         if not isinstance(rows, list) or not all(isinstance(row, bytes) for row in rows):
             raise self._node.lie("list of commands is no list of byte strings")
+        if len(rows) > MAX_LISTED:
+            raise self._node.lie(f"{len(rows)} open commands in one area")
         return rows
 
     def _verified(self, data: bytes) -> Command:
@@ -167,22 +176,33 @@ class Enforcer:
     async def deliver(self) -> None:
         """Try what is due, boards side by side, each board's commands in their order."""
         orders = await self._store.run(self._store.store.commands.open)
+        if self._directory.control is None:
+            # No control key is in force: what one signed before may expire, but not move a relay.
+            orders = [order for order in orders if self._is_over(order)]
         by_board: dict[bytes, list[OpenCommand]] = {}
         for order in orders:
             by_board.setdefault(order.device, []).append(order)
-        await asyncio.gather(*(self._for_board(rows) for rows in by_board.values()))
+        work = (self._for_board(rows) for rows in by_board.values())
+        # All of them end before the next round: two rounds must not meet at one board.
+        ended = await asyncio.gather(*work, return_exceptions=True)
+        for failure in ended:
+            if failure is not None:
+                raise failure
         for known in set(self._attempts) - {order.id for order in orders}:
             del self._attempts[known]
 
     async def _for_board(self, orders: list[OpenCommand]) -> None:
         for order in orders:
-            if self._clock.unix_ms() // 1000 >= order.expires_s + OUTCOME_GRACE_S:
+            if self._is_over(order):
                 await self._expire(order)
             elif order.state == "open":
                 taken = await self._try(order)
                 # A board takes no counter below its last: overtaking would void this command.
                 if not taken and order.attempts < ATTEMPTS_BEFORE_OVERTAKING:
                     return
+
+    def _is_over(self, order: OpenCommand) -> bool:
+        return self._clock.unix_ms() // 1000 >= order.expires_s + OUTCOME_GRACE_S
 
     async def _try(self, order: OpenCommand) -> bool:
         """Whether the board has the command now."""

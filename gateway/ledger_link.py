@@ -55,8 +55,33 @@ class TrustExpired(LedgerError):
 
     code = "trust_expired"
     todo = (
-        "check this gateway's time; else vouch for the chain anew with a longer trusting_period_s"
+        "check this gateway's time; else set ledger.trusted_height and trusted_hash to a recent "
+        "block that the ledger's operator vouches for"
     )
+
+
+class LedgerForked(LedgerLied):
+    """The node has another block where a verified one is: a restored backup, or two authorities."""
+
+    code = "ledger_forked"
+    todo = (
+        "ask the ledger's operator which history holds; to follow the new one stop this gateway, "
+        "move light.db away and start: it sends again what that history lacks"
+    )
+
+
+class ClockBehindChain(LedgerError):
+    """Blocks are dated after this gateway's time: its clock is wrong, or the node's."""
+
+    code = "clock_behind_chain"
+    todo = "check this gateway's time (NTP); boards get no time from it until this is over"
+
+
+class ChainStalled(LedgerError):
+    """No new block for minutes, though there is one a minute: the node is cut off, or withholds."""
+
+    code = "chain_stalled"
+    todo = "look at the ledger process; if it goes on, this node holds its blocks back: use another"
 
 
 @dataclass(frozen=True)

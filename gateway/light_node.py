@@ -9,8 +9,11 @@ from collections.abc import Awaitable
 from pathlib import Path
 
 from gateway.ledger_link import (
+    ClockBehindChain,
     Included,
     LedgerBehind,
+    LedgerError,
+    LedgerForked,
     LedgerLied,
     LedgerLink,
     LedgerUnreachable,
@@ -20,17 +23,30 @@ from gateway.ledger_link import (
 from ledger.clock import Clock
 from ledger.genesis import Genesis
 from ledger.light import LightBlock, LightClient, LightError, LightParams, SqliteStore
-from ledger.light.errors import BlockNotFound, HeaderExpired, ProviderError, StoreError
+from ledger.light.errors import (
+    BlockNotFound,
+    ConflictingHeaders,
+    HeaderExpired,
+    HeaderFromFuture,
+    NoTrustedBlock,
+    ProviderError,
+    StoreError,
+)
 from ledger.state.proof import StateProof, StateProofError, verify_proof
 from ledger.tx import tx_id
 
 KEPT_HEADERS = 1000
 _PRUNE_EVERY = 256
-_NS = 1_000_000_000
+_NS, _NS_PER_MS = 1_000_000_000, 1_000_000
+CLOCK_SLACK_MS = 10_000
 
 
 class LightNode:
-    """One chain, followed through one node. `height` is the newest verified header's."""
+    """One chain, followed through one node.
+
+    `height` and `time_ms` are the newest verified header's. `trusted`: a height and block hash to
+    begin at, for which a person vouches, instead of the genesis or of headers that are too old.
+    """
 
     def __init__(
         self,
@@ -39,6 +55,7 @@ class LightNode:
         path: Path,
         clock: Clock,
         trusting_period_s: int,
+        trusted: tuple[int, bytes] | None = None,
     ) -> None:
         self._link = link
         self._genesis = genesis
@@ -47,8 +64,12 @@ class LightNode:
         params = LightParams(chain_id=genesis.chain_id, trusting_period_ns=trusting_period_s * _NS)
         self._client = LightClient(link.blocks, self._store, params)
         self._lock = asyncio.Lock()
+        self._trusted = trusted
+        self._saved = 0
+        self._is_behind = False
         latest = self._store.latest()
         self.height = latest.height if latest else 0
+        self.time_ms = latest.header.time_ns // _NS_PER_MS if latest else 0
         self.lies = 0
 
     def close(self) -> None:
@@ -58,23 +79,40 @@ class LightNode:
     async def follow(self) -> int:
         """Verify up to the node's newest header; returns its height. Raises `LedgerError`."""
         async with self._lock:
-            if not self.height:
+            if self._trusted is not None and self._trusted[0] > self.height:
+                await self._verified(self._client.trust(*self._trusted))
+            elif not self.height:
                 await self._verified(self._start())
-            block = await self._verified(self._client.sync(self._clock.unix_ns()))
-        if block.height > self.height:
-            self.height = block.height
-            if block.height % _PRUNE_EVERY == 0:
-                self._store.prune(KEPT_HEADERS)
+            self._note(await self._verified(self._client.sync(self._clock.unix_ns())))
         return self.height
 
     async def header(self, height: int) -> LightBlock:
         """The verified block header of `height`."""
         async with self._lock:
-            return await self._verified(self._client.block_at(height, self._clock.unix_ns()))
+            block = await self._verified(self._client.block_at(height, self._clock.unix_ns()))
+            self._note(block)
+        return block
+
+    def time_is_sound(self) -> bool:
+        """False if verified blocks, or those on offer, are dated after this machine's time."""
+        return not self._is_behind and self._clock.unix_ms() >= self.time_ms - CLOCK_SLACK_MS
+
+    def _note(self, block: LightBlock) -> None:
+        self._saved += 1
+        if block.height > self.height:
+            self.height, self._is_behind = block.height, False
+            self.time_ms = block.header.time_ns // _NS_PER_MS
+        if self._saved >= _PRUNE_EVERY:
+            self._saved = 0
+            self._store.prune(KEPT_HEADERS)
 
     async def prove(self, key: bytes) -> tuple[bytes | None, int]:
         """(value, height of the state) of a key; None for an absence that is proven too."""
+        least = self.height - 1
         answer = await self._link.query("/store", key, prove=True)
+        # Provable, but old: a node must not bring back a board's or a key's better days.
+        if answer.height < least:
+            raise LedgerBehind(f"state after block {answer.height}, header {least + 1} is verified")
         # The state after block H is in the header of H + 1 (CometBFT data structures, AppHash).
         block = await self.header(answer.height + 1)
         try:
@@ -116,6 +154,14 @@ class LightNode:
             raise LightStoreFailed(str(error)) from error
         except HeaderExpired as error:
             raise TrustExpired(str(error)) from error
+        except HeaderFromFuture as error:
+            self._is_behind = True
+            raise ClockBehindChain(str(error)) from error
+        except NoTrustedBlock as error:
+            raise LedgerError(str(error)) from error
+        except ConflictingHeaders as error:
+            self.lies += 1
+            raise LedgerForked(str(error)) from error
         except LightError as error:
             raise self.lie(f"{type(error).__name__}: {error}") from error
 

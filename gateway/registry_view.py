@@ -1,5 +1,7 @@
 """What the registry says of this gateway's boards and keys, proven, then kept in the directory."""
 
+import contextlib
+
 from gateway.admit import Board
 from gateway.directory import Directory, Entry
 from gateway.ledger_link import LedgerError, LedgerLink
@@ -35,7 +37,7 @@ class RegistryView:
         self._node, self._link, self._store = node, link, store
         self._directory, self._clock = directory, clock
         self._area, self._chain_id, self._root = area, chain_id, root
-        self._refreshed_ms = 0
+        self._refreshed_ms: int | None = None
 
     async def load(self) -> None:
         """Take over what was proven in earlier runs."""
@@ -46,30 +48,42 @@ class RegistryView:
             self._take(address, value, last[0] if last else None)
         control = await self._store.run(cache.get, CONTROL_CACHE)
         if control is not None and control[0] is not None:
-            certificate = open_certificate(control[0], self._chain_id, self._root)
-            self._directory.set_control(certificate.serial, control[0])
+            # Another root or chain may be configured since it was kept.
+            with contextlib.suppress(ValueError):
+                certificate = open_certificate(control[0], self._chain_id, self._root)
+                self._directory.set_control(certificate.serial, control[0])
 
     async def refresh(self) -> None:
         """Prove what is wanted, and now and then all that is known. Raises `LedgerError`."""
-        now_ms = self._clock.unix_ms()
-        due = now_ms - self._refreshed_ms >= REFRESH_S * 1000
+        now_ms = self._clock.mono_ms()
+        due = self._refreshed_ms is None or now_ms - self._refreshed_ms >= REFRESH_S * 1000
         known = self._directory.addresses() if due else []
         for address in sorted({*self._directory.wanted, *known}):
             await self._prove(address)
+            # If it is nobody's, whoever meets it there again asks again.
+            self._directory.wanted.discard(address)
         if due:
+            await self._check_control()
             await self._control()
             self._refreshed_ms = now_ms
 
+    def control_expires_s(self) -> int | None:
+        """When the control key's certificate ends, if one is known."""
+        held = self._directory.control
+        if held is None:
+            return None
+        return open_certificate(held[1], self._chain_id, self._root).expires_s
+
     async def _prove(self, address: bytes) -> None:
         value, height = await self._node.prove(DEVICE + address)
+        if value is None:
+            return
         last, last_height = await self._node.prove(LAST + address)
         await self._keep(DEVICE + address, value, height)
         await self._keep(LAST + address, last, last_height)
         self._take(address, value, last)
 
-    def _take(self, address: bytes, value: bytes | None, last: bytes | None) -> None:
-        if value is None:
-            return
+    def _take(self, address: bytes, value: bytes, last: bytes | None) -> None:
         device = unpack(Device, value)
         if identity.address(device.public_key) != address:
             raise self._node.lie(f"registry/device/{address.hex()} holds another key")
@@ -83,6 +97,18 @@ class RegistryView:
             revoked=device.status != ACTIVE,
         )
         self._directory.put(Entry(board, _head(last)))
+
+    async def _check_control(self) -> None:
+        """Drop the control key that is held if it is revoked or expired, whatever is offered."""
+        held = self._directory.control
+        if held is None:
+            return
+        certificate = open_certificate(held[1], self._chain_id, self._root)
+        value, height = await self._node.prove(CERT + identity.address(certificate.public_key))
+        revoked = value is None or bool(unpack(KeyCertificate, value).revoked_height)
+        if revoked or certificate.expires_s <= self._clock.unix_ms() // 1000:
+            self._directory.drop_control()
+            await self._keep(CONTROL_CACHE, None, height)
 
     async def _control(self) -> None:
         """The control key's certificate: signed by the root, and in force on the ledger."""

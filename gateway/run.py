@@ -18,7 +18,7 @@ from gateway.config import Config
 from gateway.directory import Directory
 from gateway.enforce import Enforcer
 from gateway.errors import GatewayError
-from gateway.ledger_link import LedgerError, LedgerLink
+from gateway.ledger_link import ChainStalled, LedgerError, LedgerLink
 from gateway.light_node import LightNode
 from gateway.notices import Notices
 from gateway.registry_view import RegistryView
@@ -31,6 +31,7 @@ from gateway.submit import Submitter
 from gateway.tasks import is_cancelled
 from ledger.clock import Clock
 from ledger.genesis import Genesis
+from ledger.lockfile import LockFile
 
 log = logging.getLogger("gateway")
 
@@ -41,12 +42,40 @@ RETRY_WALL_S = 1.0
 """Polling intervals in the run's clock, each with the least of it in wall time."""
 
 
+STALLED_S = 600
+"""An honest chain has a block a minute."""
+
+EXPIRY_WARNING_S = 30 * 86_400
+
+
+class DataDirInUse(GatewayError):
+    """Two gateways on one folder and one bus would garble both."""
+
+    code = "data_dir_in_use"
+    todo = "stop it first (systemctl status, ps), or give this one another data_dir"
+
+
+class OtherGenesis(GatewayError):
+    """The genesis file belongs to another chain than the configuration names."""
+
+    code = "other_genesis"
+    todo = "put the genesis of that chain there, or correct the configuration"
+
+
+class CertificateExpires(GatewayError):
+    """A certificate ends soon: boards and ledger refuse what is signed under it from then on."""
+
+    code = "certificate_expires"
+    todo = "ask the operator for a new one with a higher serial"
+
+
 class Gateway:
     """Built from a configuration; `run` returns after `stop`."""
 
     def __init__(self, config: Config, clock: Clock, store: StoreThread, link: LedgerLink) -> None:
         self._config, self._clock, self._store, self._link = config, clock, store, link
         ledger = config.ledger
+        genesis = load_genesis(config)
         self.notices = Notices()
         self._new_records = asyncio.Event()
         self.directory = Directory(config.max_channel_w, config.max_section_w)
@@ -56,11 +85,13 @@ class Gateway:
         )
         self.node = LightNode(
             link,
-            Genesis.load(ledger.genesis),
+            genesis,
             config.data_dir / "light.db",
             clock,
             ledger.trusting_period_s,
+            ledger.trusted,
         )
+        self._certificate = certificate
         tools = self._tools(signer, (certificate.serial, data))
         self.collector = Collector(tools, config.buses)
         self._admitted = tools.admitted
@@ -106,6 +137,7 @@ class Gateway:
             beacon_s=config.beacon_s,
             batch_records=config.batch_records,
             on_records=self._new_records.set,
+            time_is_sound=self.node.time_is_sound,
         )
 
     def stop(self) -> None:
@@ -158,6 +190,7 @@ class Gateway:
     async def _ledger_step(self) -> None:
         """One round with the ledger: headers, registry, commands."""
         await self.node.follow()
+        self._look_ahead()
         await self.registry.refresh()
         try:
             await self.enforcer.fetch()
@@ -168,6 +201,27 @@ class Gateway:
         # The state that a new header proves is also where submitted records show.
         self._new_records.set()
         await self._link.new_block(max(self._clock.wall(LEDGER_POLL_S), LEDGER_POLL_WALL_S))
+
+    def _look_ahead(self) -> None:
+        """Tell what stops the gateway soon, while there is time to do something about it."""
+        now_ms = self._clock.unix_ms()
+        silent_s = now_ms // 1000 - self.node.time_ms // 1000
+        if silent_s > STALLED_S:
+            stalled = ChainStalled(f"the newest block is {silent_s} s old")
+            self.notices.report("chain", stalled, now_ms)
+        else:
+            self.notices.clear("chain")
+        control = self.registry.control_expires_s()
+        for key, expires_s in (
+            ("ack certificate", self._certificate.expires_s),
+            ("control certificate", control),
+        ):
+            left_s = None if expires_s is None else expires_s - now_ms // 1000
+            if left_s is not None and left_s < EXPIRY_WARNING_S:
+                what = f"expired {-left_s} s ago" if left_s <= 0 else f"{left_s // 86400} days left"
+                self.notices.report(key, CertificateExpires(what, key), now_ms)
+            else:
+                self.notices.clear(key)
 
     async def _submit_step(self) -> None:
         """Records out. Apart from the other round, so that a backlog delays no command."""
@@ -206,15 +260,30 @@ async def _wait(event: asyncio.Event, wall_s: float) -> None:
 
 async def run_gateway(config: Config, clock: Clock) -> None:
     """Run until SIGTERM or SIGINT. Raises the named error of what can't be started with."""
-    config.data_dir.mkdir(parents=True, exist_ok=True)
-    store = StoreThread(await _open_store(config.data_dir / "gateway.db"))
-    gateway = Gateway(config, clock, store, RpcLink(config.ledger.rpc))
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(_one_line)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, gateway.stop)
-    log.info("gateway %s, area %d, %s", config.name, config.area, config.data_dir)
-    await gateway.run()
+    # Readings tell when somebody is at home: nobody else on this machine needs them.
+    config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    taken = DataDirInUse("another gateway runs on it", str(config.data_dir))
+    with LockFile(config.data_dir / "lock", taken):
+        store = StoreThread(await _open_store(config.data_dir / "gateway.db"))
+        gateway = Gateway(config, clock, store, RpcLink(config.ledger.rpc))
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_one_line)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, gateway.stop)
+        log.info("gateway %s, area %d, %s", config.name, config.area, config.data_dir)
+        await gateway.run()
+
+
+def load_genesis(config: Config) -> Genesis:
+    """The chain's genesis, held against what the configuration says of the chain."""
+    genesis, ledger = Genesis.load(config.ledger.genesis), config.ledger
+    for what, found, expected in (
+        ("chain_id", genesis.chain_id, ledger.chain_id),
+        ("operator_root", genesis.params.operator_root.hex(), ledger.operator_root.hex()),
+    ):
+        if found != expected:
+            raise OtherGenesis(f"ledger.{what} is {expected}, there {found}", str(ledger.genesis))
+    return genesis
 
 
 async def _open_store(path: Path) -> Store:

@@ -13,6 +13,8 @@ from wireformat.errors import WireError
 from wireformat.registry import open_signed
 from wireformat.schema import Record, Unsigned
 
+EVERY_AREA = 0
+
 
 class BadAckCertificate(GatewayError):
     """The ack certificate can't serve: boards and the ledger would refuse what is under it."""
@@ -60,8 +62,8 @@ def load_ack_certificate(
         certificate = open_certificate(data, chain_id, root)
     except (OSError, ValueError) as error:
         raise BadAckCertificate(str(error), str(path)) from error
-    expected = (codes.ACK, area, signer.public_key)
-    if (certificate.role, certificate.area, certificate.public_key) != expected:
+    fits = certificate.role == codes.ACK and certificate.area in (EVERY_AREA, area)
+    if not fits or certificate.public_key != signer.public_key:
         role = codes.KEY_ROLES.get(certificate.role, str(certificate.role))
         raise BadAckCertificate(
             f"role {role}, area {certificate.area}, key {certificate.public_key.hex()[:16]}...;"

@@ -8,7 +8,7 @@ nothing, and what is sent twice is a duplicate that the ledger knows as one.
 import logging
 from dataclasses import dataclass
 
-from gateway.admit.chain import follows
+from gateway.admit.chain import leading_to
 from gateway.ledger_link import LedgerBehind, LedgerLink, LedgerRefused
 from gateway.light_node import LightNode
 from gateway.notices import Notices
@@ -22,8 +22,8 @@ from ledger.contracts import metering
 from ledger.contracts.bodies import MAX_RECORDS
 from ledger.contracts.errors import UsedNonce
 from ledger.contracts.objects import LastRecord, unpack
-from ledger.tx import make_tx, tx_id
-from wireformat import cbor
+from ledger.tx import make_tx, open_tx, tx_id
+from wireformat import cbor, identity
 from wireformat.chained import Event
 from wireformat.errors import WireError
 from wireformat.schema import MAX_RECORD_BYTES
@@ -44,7 +44,7 @@ HOLD_S = 300
 
 @dataclass(frozen=True)
 class Held:
-    """Why a board's records wait, and until when."""
+    """Why a board's records wait, and until when (`Clock.mono_ms`)."""
 
     error: LedgerRefused
     until_ms: int
@@ -73,7 +73,7 @@ class Submitter:
         self._node, self._link, self._store = node, link, store
         self._signer, self._notices, self._clock = signer, notices, clock
         self._chain_id = chain_id
-        self._sent_ms = 0
+        self._sent_ms: int | None = None
         self._held: dict[bytes, Held] = {}
         self._gaps: set[bytes] = set()
         self.submitted = 0
@@ -82,6 +82,10 @@ class Submitter:
         """Bring the outbox on by one state; True if there is more to do at once."""
         outbox = self._store.store.outbox
         tx = await self._store.run(outbox.in_flight)
+        if tx is not None and self._is_foreign(tx):
+            # Signed with a key that this gateway had before: its records wait again.
+            await self._store.run(outbox.abandon)
+            tx = None
         if tx is None:
             tx = await self._build()
             if tx is None:
@@ -90,9 +94,12 @@ class Submitter:
             return False
         if await self._settle(tx):
             return True
-        if self._clock.unix_ms() - self._sent_ms >= RESEND_S * 1000:
+        if self._sent_ms is None or self._clock.mono_ms() - self._sent_ms >= RESEND_S * 1000:
             await self._send(tx)
         return False
+
+    def _is_foreign(self, tx: TxInFlight) -> bool:
+        return open_tx(tx.data, self._chain_id).kid != identity.kid(self._signer.public_key)
 
     # ---- building ------------------------------------------------------------------------------
 
@@ -122,27 +129,28 @@ class Submitter:
         for record in records:
             early: list[list[object]] = []
             if record.device in self._gaps:
-                self._gaps.discard(record.device)
                 early = await self._gap_evidence(record)
             size += len(record.data) + MAX_RECORD_BYTES * len(early)
             if size > MAX_BATCH_BYTES or len(rows) + len(early) >= MAX_RECORDS:
                 break
+            self._gaps.discard(record.device)
             rows += [*early, [record.code, record.data]]
             taken += [EVIDENCE_ROW] * len(early) + [record.id]
         return rows, tuple(taken)
 
     async def _gap_evidence(self, record: QueuedRecord) -> list[list[object]]:
-        """The signed gap that ends right before `record`: the ledger notes it, then takes on."""
+        """The signed gaps that lead up to `record`: the ledger notes them, then takes it."""
         permits = await self._store.run(self._store.store.permits, record.device)
-        fitting = [p for p in permits if follows(p.last, (record.epoch, record.seq))]
-        widest = min(fitting, key=lambda permit: permit.first, default=None)
-        return [[Event.CODE, widest.evidence]] if widest else []
+        return [
+            [Event.CODE, permit.evidence]
+            for permit in leading_to((record.epoch, record.seq), permits)
+        ]
 
     # ---- sending and settling ------------------------------------------------------------------
 
     async def _send(self, tx: TxInFlight) -> None:
         checked = await self._link.broadcast(tx.data)
-        self._sent_ms = self._clock.unix_ms()
+        self._sent_ms = self._clock.mono_ms()
         if checked.code == 0:
             self.submitted += 1
             self._notices.clear("submit")
@@ -173,6 +181,7 @@ class Submitter:
         records = await self._store.run(self._store.store.outbox.places, tx.records)
         done, left = await self._sorted_out(records)
         await self._store.run(self._store.store.outbox.landed, done)
+        left = await self._lost_there(left)
         if left:
             self._hold(left, _reasons(included.result, tx), included.log)
         return True
@@ -198,9 +207,20 @@ class Submitter:
             self._notices.clear(f"submit {device.hex()[:8]}")
         return done, left
 
+    async def _lost_there(self, left: list[QueuedRecord]) -> list[QueuedRecord]:
+        """Let wait again what the ledger had before it was restored; returns the other boards'."""
+        again = set()
+        for device in sorted({record.device for record in left}):
+            value, _ = await self._node.prove(LAST + device)
+            last = unpack(LastRecord, value) if value is not None else None
+            after = (last.epoch, last.seq) if last else (-1, -1)
+            if await self._store.run(self._store.store.outbox.requeue, device, after):
+                again.add(device)
+        return [record for record in left if record.device not in again]
+
     def _hold(self, left: list[QueuedRecord], reasons: dict[int, int], note: str) -> None:
         """The first record of each board that was not taken says why; the others follow it."""
-        now_ms = self._clock.unix_ms()
+        now_ms = self._clock.mono_ms()
         seen: set[bytes] = set()
         for record in left:
             if record.device in seen:
@@ -214,10 +234,11 @@ class Submitter:
             wait_ms = 0 if record.device in self._gaps else HOLD_S * 1000
             self._held[record.device] = Held(error, now_ms + wait_ms)
             if wait_ms:
-                self._notices.report(f"submit {record.device.hex()[:8]}", error, now_ms)
+                key = f"submit {record.device.hex()[:8]}"
+                self._notices.report(key, error, self._clock.unix_ms())
 
     def _holding(self) -> list[bytes]:
-        now_ms = self._clock.unix_ms()
+        now_ms = self._clock.mono_ms()
         for device in [d for d, held in self._held.items() if held.until_ms + 1000 < now_ms]:
             del self._held[device]
         return [device for device, held in self._held.items() if held.until_ms > now_ms]

@@ -8,6 +8,9 @@ from wireformat import codes
 from wireformat.chained import Chained, Event
 from wireformat.identity import GENESIS_PREV, PREV_BYTES
 
+MAX_LEADING = 32
+"""Gaps sent ahead of a record: half of what a transaction holds."""
+
 Position = tuple[int, int]
 """(epoch, seq); tuples order as records do."""
 
@@ -31,6 +34,22 @@ def bridged(head: Position | None, target: Position, permits: Sequence[Permit]) 
         if known and (reached is None or permit.last > reached) and permit.last < target:
             reached, used = permit.last, True
     return used and reached is not None and follows(reached, target)
+
+
+def leading_to(target: Position, permits: Sequence[Permit]) -> list[Permit]:
+    """The signed gaps that end right before `target` or before one another, the first one first."""
+    found: list[Permit] = []
+    at, left = target, [permit for permit in permits if permit.last < target]
+    while len(found) < MAX_LEADING:
+        fitting = [p for p in left if p.first < at and (p.last >= at or follows(p.last, at))]
+        if not fitting:
+            break
+        # An epoch's first record may follow any end: the latest one is the one that it does follow.
+        latest = max(permit.last for permit in fitting)
+        widest = min((p for p in fitting if p.last == latest), key=lambda permit: permit.first)
+        found.insert(0, widest)
+        at = widest.first
+    return found
 
 
 def check_link(record: Chained, head: Head | None, permits: Sequence[Permit]) -> None:

@@ -101,6 +101,13 @@ class FrameRefused(CollectError):
         super().__init__(f"{kind}: {codes.REASONS.get(reason, str(reason))}", where)
 
 
+class ClockUnsound(CollectError):
+    """This gateway's clock lies before blocks that it has verified: boards get no time from it."""
+
+    code = "clock_unsound"
+    todo = "set this gateway's time (NTP): a Raspberry Pi starts without one"
+
+
 class FrameLost(CollectError):
     """The board didn't say in time what became of a frame."""
 

@@ -15,7 +15,8 @@ from ledger.clock import Clock
 class Tools:
     """`ack_certificate` is (serial, signed bytes); intervals are seconds of `clock`.
 
-    `admitted` counts records by board since the start; `on_records` is called after each commit.
+    `admitted` counts records by board since the start; `on_records` is called after each commit;
+    `time_is_sound` says whether `clock` may be passed on to boards.
     """
 
     clock: Clock
@@ -30,3 +31,4 @@ class Tools:
     batch_records: int = 64
     admitted: dict[bytes, int] = field(default_factory=dict)
     on_records: Callable[[], None] = lambda: None
+    time_is_sound: Callable[[], bool] = lambda: True

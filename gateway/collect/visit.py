@@ -3,12 +3,15 @@
 status -> identity -> certificates -> time -> records -> (committed) -> ack
 """
 
+import logging
 from dataclasses import dataclass
 
 from gateway.admit import Board
+from gateway.admit.errors import BrokenChain, Gap
 from gateway.collect import watch
 from gateway.collect.errors import (
     BoardSwapped,
+    ClockUnsound,
     FrameLost,
     FrameRefused,
     RecordsHeld,
@@ -18,7 +21,7 @@ from gateway.collect.errors import (
 )
 from gateway.collect.inbox import deliver
 from gateway.collect.link import BoardLink
-from gateway.collect.pull import Puller
+from gateway.collect.pull import Pulled, Puller
 from gateway.collect.status import BoardStatus, is_newer
 from gateway.collect.tools import Tools
 from gateway.collect.watch import IdentityWatch
@@ -26,6 +29,8 @@ from gateway.config import DeviceConfig
 from gateway.store import Head
 from wireformat import codes
 from wireformat.control import Ack, Beacon, Certificate
+
+log = logging.getLogger("gateway")
 
 PULLS_A_VISIT = 4
 """Batches from one board before the next one's turn: a long backlog must not starve a bus."""
@@ -128,12 +133,18 @@ class Place:
             await self._send(Certificate.CODE, control[1])
 
     async def _tell_time(self, status: BoardStatus) -> None:
-        now_ms = self._tools.clock.unix_ms()
+        tools, now_ms = self._tools, self._tools.clock.mono_ms()
         fresh = (
             self._beacon_ms is not None and now_ms - self._beacon_ms < self._tools.beacon_s * 1000
         )
         if status.clock_trusted and fresh:
             return
+        if not tools.time_is_sound():
+            tools.notices.report(
+                "time", ClockUnsound("blocks are dated after this clock"), tools.clock.unix_ms()
+            )
+            return
+        tools.notices.clear("time")
         # The nonce's age bounds the error, so it is read right before.
         nonce = (await self.link.status()).nonce
         beacon = Beacon(nonce=nonce, time_ms=self._tools.clock.unix_ms())
@@ -164,12 +175,36 @@ class Place:
             if pulled.head is not None and (pulled.records or status.unacked):
                 await self._ack(board, pulled.head)
             if pulled.held is not None and not pulled.more:
+                if await self._catch_up(board, pulled):
+                    continue
                 self.seen.held = pulled.held.code
                 raise RecordsHeld(str(pulled.held), self.link.where)
             if not pulled.more:
                 break
         self.seen.held = ""
         return pulled.more
+
+    async def _catch_up(self, board: Board, pulled: Pulled) -> bool:
+        """Take a chain on where the ledger stands, if that is further than this store knows.
+
+        So it is after the store was restored from a backup: what lies between is on the ledger, and
+        may be gone from the board.
+        """
+        entry = self._tools.directory.entry(board.address)
+        last = entry.last if entry else None
+        if last is None or not isinstance(pulled.held, Gap | BrokenChain):
+            return False
+        store = self._tools.store
+        moved = await store.run(store.store.anchor, board.address, last, True)
+        if moved:
+            log.warning(
+                "%s: this store knew less of the board's chain than the ledger"
+                " (a restored backup?); going on behind epoch %d seq %d",
+                self.config.name,
+                last.epoch,
+                last.seq,
+            )
+        return moved
 
     async def _ack(self, board: Board, head: Head) -> None:
         """Called after the commit, and only then."""

@@ -64,6 +64,7 @@ class Choice:
 NAME = Text(r"[a-z0-9][a-z0-9_-]{0,31}", "a name: a-z, 0-9, '-' and '_', at most 32 characters")
 PATH = Text(r"[^\0]+", "a path; a relative one counts from this file's folder")
 CHAIN_ID = Text(r"[^|\0]{1,50}", "the chain's id: 1 to 50 characters without '|'")
+BLOCK_HASH = Text(r"[0-9a-fA-F]{64}", "a block's hash as 64 hex digits")
 PUBLIC_KEY = Text(r"[0-9a-fA-F]{64}", "a public key as 64 hex digits")
 URL = Text(r"https?://[^\s/]+(:\d+)?/?", "an address such as http://127.0.0.1:26657")
 

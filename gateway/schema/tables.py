@@ -1,6 +1,7 @@
 """The tables of a gateway's TOML file. Times are in the run's clock unless a key says wall."""
 
 from gateway.schema.kinds import (
+    BLOCK_HASH,
     CHAIN_ID,
     NAME,
     PATH,
@@ -39,6 +40,8 @@ LEDGER = Table(
         "chain_id": Field(CHAIN_ID),
         "operator_root": Field(PUBLIC_KEY),
         "genesis": Field(PATH),
+        "trusted_height": optional(Whole(1, 2**62), 0),
+        "trusted_hash": optional(BLOCK_HASH, ""),
         "trusting_period_s": optional(Whole(3600, 100 * 366 * 86400, "s"), 366 * 86400),
     }
 )

@@ -53,6 +53,7 @@ class Site:
         self.directory.set_control(5, certificate(CONTROL, codes.CONTROL, 5))
         self.collector: Collector
         self.bus: PtyBus
+        self.time_is_sound = True
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Site":
@@ -87,6 +88,7 @@ class Site:
             Signer(GATEWAY, CHAIN),
             self.notices,
             (3, certificate(GATEWAY, codes.ACK, 3)),
+            time_is_sound=lambda: self.time_is_sound,
         )
         self.collector = Collector(tools, (config,))
         self._task = asyncio.create_task(self.collector.run())

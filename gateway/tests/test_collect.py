@@ -107,3 +107,19 @@ def test_a_bus_that_is_unplugged_is_named_once_and_comes_back(tmp_path):
         assert site.notices.counts["bus_lost"] == 2
 
     run(tmp_path, scenario)
+
+
+def test_a_gateway_without_the_time_gives_none_and_collects_all_the_same(tmp_path):
+    async def scenario(site):
+        meter = filled(site, 1)
+        site.enrol(meter)
+        site.time_is_sound = False
+        site.start({1: meter})
+        await site.until(lambda: meter.acked == (1, 4))
+        assert site.open_codes() == {"time": "clock_unsound"}
+        assert not meter.clock_trusted
+        site.time_is_sound = True
+        await site.until(lambda: meter.clock_trusted)
+        assert site.open_codes() == {}
+
+    run(tmp_path, scenario)

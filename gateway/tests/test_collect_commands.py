@@ -131,3 +131,22 @@ def test_commands_that_a_board_refuses_for_now_are_tried_again_in_their_order(tm
         assert site.store.commands.counts() == {"done": 2}
 
     run(tmp_path, scenario)
+
+
+def test_what_a_revoked_control_key_signed_moves_no_relay(tmp_path):
+    async def scenario(site):
+        meter = filled(site, 1)
+        site.enrol(meter)
+        site.start({1: meter})
+        await site.until(lambda: meter.acked == (1, 4))
+        control = site.directory.control
+        order, data = site.command(meter)
+        site.store.commands.add(order, data, site.clock.unix_ms())
+        site.directory.drop_control()
+        await enforcer(site).deliver()
+        assert meter.relays[0] == 1
+        site.directory.set_control(*control)
+        await enforcer(site).deliver()
+        assert meter.relays[0] == 0
+
+    run(tmp_path, scenario)

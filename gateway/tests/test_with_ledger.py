@@ -159,7 +159,7 @@ def test_a_new_gateway_takes_over_a_chain_where_the_ledger_stands(tmp_path):
     run(tmp_path, scenario, meters=1)
 
 
-def test_a_gap_in_a_journal_passes_on_to_the_ledger(tmp_path):
+def test_gaps_in_a_journal_pass_on_to_the_ledger(tmp_path):
     async def scenario(plant):
         meter = plant.meters[0]
         await plant.enrol()
@@ -170,11 +170,13 @@ def test_a_gap_in_a_journal_passes_on_to_the_ledger(tmp_path):
         keep = list(meter.journal)
         for _ in range(20):
             meter.add()
-        kept = meter.journal[-8:]
+        # Lost: 3 to 14, told of by two events, and later 18.
+        kept = [meter.journal[at] for at in (15, 16, 17, 19, 20, 21, 22)]
         meter.journal[:] = keep + kept
-        meter.add(meter.event(codes.EV_JOURNAL_GAP, (1, 3, 1, 14)))
+        for first, last in ((3, 8), (9, 14), (18, 18)):
+            meter.add(meter.event(codes.EV_JOURNAL_GAP, (1, first, 1, last)))
         meter.add()
-        await plant.until(lambda: meter.acked == (1, 24))
-        await plant.until(lambda: wait(on_ledger(plant, meter), 13))
+        await plant.until(lambda: meter.acked == (1, 26))
+        await plant.until(lambda: wait(on_ledger(plant, meter), 14))
 
     run(tmp_path, scenario, meters=1)

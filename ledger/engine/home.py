@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from pathlib import Path
-from types import TracebackType
 
 from ledger import keys
 from ledger.contracts import registry
 from ledger.contracts.objects import KeyCertificate, unpack
 from ledger.engine.errors import HomeInUse, HomeMissing, KeyMismatch
 from ledger.genesis import Genesis
+from ledger.lockfile import LockFile
 from ledger.setup import CONTROL_KEY, GENESIS_FILE, VALIDATOR_KEY
 from ledger.state import State
 from wireformat import codes, identity
@@ -57,33 +55,7 @@ class Home:
             )
         return seed
 
-    def locked(self) -> HomeLock:
+    def locked(self) -> LockFile:
         """The exclusive lock of this home, for the life of a `with` block."""
-        return HomeLock(self.path / LOCK_FILE)
-
-
-class HomeLock:
-    """An advisory lock that the kernel releases when the process dies, however it dies."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._descriptor = -1
-
-    def __enter__(self) -> HomeLock:
-        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._descriptor)
-            raise HomeInUse(
-                f"{self._path.parent}: another ledger process runs here; stop it first"
-            ) from None
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        os.close(self._descriptor)
+        taken = HomeInUse(f"{self.path}: another ledger process runs here; stop it first")
+        return LockFile(self.path / LOCK_FILE, taken)
