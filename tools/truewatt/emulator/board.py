@@ -49,6 +49,7 @@ class EmulatedBoard:
         self.flash_image = spec.flash_image or directory / "flash.bin"
         self._environment = environment or {}
         self._process: subprocess.Popen[bytes] | None = None
+        self._rom: Path | None = None
         directory.mkdir(parents=True, exist_ok=True)
 
     def start(self) -> None:
@@ -137,12 +138,14 @@ class EmulatedBoard:
         interpreter = describe(self.spec.arch)
         ensure_flash(self.flash_image)
         argv = tuple(interpreter.argv)
-        rom = self.spec.firmware_tree
-        if self.spec.precompiled:
-            rom = build_tree(rom, argv)
+        if self._rom is None:
+            # Once: a board that comes back after a power cut has the firmware that it had, though
+            # somebody may be editing the sources.
+            tree = self.spec.firmware_tree
+            self._rom = build_tree(tree, argv) if self.spec.precompiled else tree
         config = self.directory / "board.json"
         last_exit = self.exit_reason or ExitReason.POWER_CUT
-        write_board_json(config, self.spec, self.flash_image, rom, last_exit)
+        write_board_json(config, self.spec, self.flash_image, self._rom, last_exit)
         heap_kib = (self.spec.heap_kib + _EMULATION_KIB) * interpreter.word_bits // 32
         chip = build_tree(_CHIP, argv)
         return [*argv, "-X", f"heapsize={heap_kib}k", str(chip / "boot.py"), str(config)]
