@@ -144,9 +144,11 @@ class Chain:
     def _owe(self, lost: "list[int] | None") -> None:
         if lost is None:
             return
-        if self._owed_gap is not None:
-            lost = self._owed_gap[:2] + lost[2:]
-        self._owed_gap = lost
+        # From the last ack on, not from this segment on: the events that named the segments before
+        # it are evicted in their turn, and a gap that nobody names is the end of the chain.
+        epoch, seq = self.journal.acked
+        first = [epoch, seq + 1] if epoch else [1, 0]
+        self._owed_gap = first + lost[2:]
 
     async def event(self, kind: int, detail: "list[int] | None" = None) -> None:
         """Chain an event; a flash that refuses it is logged, not raised."""
