@@ -158,7 +158,7 @@ class Node:
             inbox.run(),
             recorder.run(self.liveness),
             self._keep_house(),
-            self._send_events(),
+            self.events.run(self.chain),
         )
 
     async def _start(self) -> None:
@@ -196,12 +196,6 @@ class Node:
             stalled = self.liveness.feed()
             if stalled:
                 log("watchdog", "not fed, stalled: %s" % ", ".join(stalled))
-            await asyncio.sleep_ms(_TICK_MS)
-
-    async def _send_events(self) -> None:
-        while True:
-            self.liveness.beat("events")
-            await self.events.drain(self.chain)
             await asyncio.sleep_ms(_TICK_MS)
 
     def _watch_comms(self) -> None:

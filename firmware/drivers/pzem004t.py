@@ -86,6 +86,7 @@ class Pzem004t:
     def __init__(self, port: object, address: int, clock: object, timeout_ms: int) -> None:
         self.address = address
         self._port = port
+        self._request = request(address)
         self._clock = clock
         self._timeout_ms = timeout_ms
 
@@ -96,7 +97,7 @@ class Pzem004t:
     async def poll(self) -> Sample:
         """Measure. Raises `SensorSilent`, `SensorGarbled` or `SensorRefused`."""
         self._port.discard()
-        await self._port.write(request(self.address))
+        await self._port.write(self._request)
         deadline_ms = self._clock.up_ms() + self._timeout_ms
         buffer = bytearray()
         got = 0

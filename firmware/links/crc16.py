@@ -3,7 +3,10 @@
 On the line the low byte comes first.
 """
 
+# ruff: noqa: F821  (viper's pointer types)
 import array
+
+import micropython
 
 
 def _table() -> "array.array":
@@ -21,10 +24,16 @@ _TABLE = _table()
 
 def crc16(data: bytes, start: int = 0, end: int = -1) -> int:
     """CRC of `data[start:end]`, the whole by default."""
-    table = _TABLE
+    return _run(data, start, len(data) if end < 0 else end)
+
+
+@micropython.viper
+def _run(data: ptr8, start: int, end: int) -> int:
+    table = ptr16(_TABLE)
     crc = 0xFFFF
-    for index in range(start, len(data) if end < 0 else end):
-        crc = crc >> 8 ^ table[(crc ^ data[index]) & 0xFF]
+    while start < end:
+        crc = crc >> 8 ^ table[(crc ^ data[start]) & 0xFF]
+        start += 1
     return crc
 
 

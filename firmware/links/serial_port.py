@@ -13,6 +13,8 @@ class SerialPort:
         self._uart = uart
         self._reader = asyncio.StreamReader(uart)
         self._de = de
+        self._watcher = self._waiter = None
+        self._wanted = asyncio.Event()
         self.baud = baud
 
     def silence_ms(self) -> int:
@@ -24,19 +26,42 @@ class SerialPort:
 
         Only the waiting is timed: `wait_for` drops the result of a read that ends as it times out.
         """
-        if self._uart.any():
-            await asyncio.sleep_ms(0)  # a line that never pauses must not starve the rest
-        elif await self._wakes(timeout_ms) and not self._uart.any():
-            await asyncio.sleep_ms(timeout_ms)  # ready but empty: the line is unplugged
         count = self._uart.any()
+        if count:
+            await asyncio.sleep_ms(0)  # a line that never pauses must not starve the rest
+        else:
+            woken = await self._wakes(timeout_ms)
+            count = self._uart.any()
+            if woken and not count:
+                await asyncio.sleep_ms(timeout_ms)  # ready but empty: the line is unplugged
         return self._uart.read(min(count, _CHUNK_BYTES)) or b"" if count else b""
 
     async def _wakes(self, timeout_ms: int) -> bool:
+        """Wait until there is something to read; False after `timeout_ms`.
+
+        A sleep that one lasting task cuts short costs half of `wait_for`, which makes two tasks.
+        """
+        if self._watcher is None or self._watcher.done():
+            self._watcher = asyncio.create_task(self._watch())
+        self._wanted.set()
+        self._waiter = asyncio.current_task()
         try:
-            await asyncio.wait_for_ms(self._reader.readinto(_NOTHING), timeout_ms)
-        except asyncio.TimeoutError:
-            return False
-        return True
+            await asyncio.sleep_ms(timeout_ms)
+        except asyncio.CancelledError:
+            if self._waiter is not None:
+                raise  # it was not the watcher
+            return True
+        self._waiter = None
+        return False
+
+    async def _watch(self) -> None:
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            await self._reader.readinto(_NOTHING)
+            if self._waiter is not None:
+                task, self._waiter = self._waiter, None
+                task.cancel()
 
     def discard(self) -> None:
         """Forget what has arrived."""

@@ -8,6 +8,8 @@ from wireformat import codes
 
 _ALIGNED_WITHIN_S = 2
 """A record this close behind an interval's end carries that end as its time."""
+_NAP_MS = 2000
+"""No longer, for a beacon may move the clock meanwhile."""
 
 
 class Recorder:
@@ -30,8 +32,7 @@ class Recorder:
         while True:
             liveness.beat("recorder")
             interval_ms = self._interval_s * 1000
-            # Short naps: a beacon may move the clock meanwhile.
-            await asyncio.sleep_ms(min(1000, interval_ms - self._clock.now_ms() % interval_ms))
+            await asyncio.sleep_ms(min(_NAP_MS, interval_ms - self._clock.now_ms() % interval_ms))
             now_s = self._clock.now_s()
             if now_s // self._interval_s != self._interval:
                 await self._record(now_s)
