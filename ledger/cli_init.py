@@ -23,6 +23,7 @@ OPERATOR_KEY, GATEWAY_KEY, INSTALLER_KEY = (
     "keys/gateway.key",
     "keys/installer.key",
 )
+GATEWAY_CERTIFICATE = "gateway.cert"
 CERTIFICATE_S = 365 * 86_400
 _ROLES = (
     (CONTROL_KEY, codes.CONTROL),
@@ -48,12 +49,19 @@ def init(home: Path, chain_id: str, areas: int, price_interval_s: int) -> int:
         raise InitError(f"--price-interval {price_interval_s}: expected 10..86400 seconds")
     home.mkdir(parents=True, exist_ok=True)
     genesis = _genesis(home, chain_id, areas, price_interval_s)
+    (home / GATEWAY_CERTIFICATE).write_text(_of_role(genesis, codes.ACK).hex() + "\n")
     draft = target.with_suffix(".new")
     Genesis.from_json(genesis.to_json()).save(draft)
     draft.replace(target)
     print(f"made {target} for chain {chain_id}, areas 1..{areas}")
+    print(f"for a gateway: {home / GATEWAY_KEY}, {home / GATEWAY_CERTIFICATE}, {target}")
     print(f"next: truewatt ledger run --home {home}")
     return 0
+
+
+def _of_role(genesis: Genesis, role: int) -> bytes:
+    roles = [known for _, known in _ROLES]
+    return genesis.params.certificates[roles.index(role)]
 
 
 def _genesis(home: Path, chain_id: str, areas: int, price_interval_s: int) -> Genesis:

@@ -9,6 +9,7 @@ Raises `GenesisError` naming file and path.
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -89,8 +90,11 @@ class Genesis:
             raise GenesisError(str(error)) from error
 
     def save(self, path: Path) -> None:
-        """Write the document to `path`."""
-        path.write_text(json.dumps(self.to_json(), indent=2) + "\n")
+        """Write the document to `path`; on the medium when this returns."""
+        with path.open("w") as file:
+            file.write(json.dumps(self.to_json(), indent=2) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
 
     @classmethod
     def load(cls, path: Path) -> Genesis:

@@ -7,7 +7,11 @@ import json
 import pytest
 
 from ledger import cli
+from ledger.genesis import Genesis
 from ledger.tests.engine.chain_kit import filled, new_home, tamper
+from wireformat import codes
+from wireformat.control import Certificate
+from wireformat.registry import open_signed
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +35,10 @@ def test_help_teaches_the_first_steps(capsys):
 def test_init_makes_a_home_that_opens_and_never_overwrites(tmp_path, capsys):
     target = ["init", "--home", str(tmp_path / "h"), "--chain-id", "c1", "--areas", "2"]
     assert cli.main(target) == 0
+    genesis = Genesis.load(tmp_path / "h" / "genesis.json")
+    handed_on = bytes.fromhex((tmp_path / "h" / "gateway.cert").read_text())
+    assert open_signed(Certificate.CODE, handed_on, "c1").record.role == codes.ACK
+    assert handed_on in genesis.params.certificates
     assert cli.main(target) == 1
     assert "InitError" in capsys.readouterr().err
     assert cli.main(["verify", "--home", str(tmp_path / "h")]) == 1
