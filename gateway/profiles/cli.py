@@ -1,0 +1,229 @@
+"""`truewatt gateway profiles|read|watch|identify`: commercial meters from the command line."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from gateway.collect.errors import BusLost, CollectError
+from gateway.profiles.codec import Readings
+from gateway.profiles.identify import MEANS, Certainty, Match, identify
+from gateway.profiles.link import MeterLink, PortConfig
+from gateway.profiles.load import find_profile, load_all
+from gateway.profiles.page import index, page
+from gateway.profiles.profile import Profile, Serial
+from gateway.profiles.quantities import QUANTITIES, key, shown
+from gateway.profiles.reader import read_meter
+
+EXIT_OK, EXIT_FAILED = 0, 1
+MAX_ADDRESS = 247
+"""Modbus over serial line V1.02, section 2.2."""
+
+_DEFAULT_LINE = Serial(9600, "N", 1)
+
+
+def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the subcommands; each parsed result has `meters`, to be called with the arguments."""
+    listing = commands.add_parser("profiles", help="list the commercial meters that are known")
+    listing.add_argument("--write-docs", type=Path, metavar="DIR", help="write the pages of all")
+    listing.set_defaults(meters=_profiles)
+    read = commands.add_parser("read", help="read a commercial meter once")
+    watch = commands.add_parser("watch", help="read a commercial meter again and again")
+    for parser in (read, watch):
+        parser.add_argument("--profile", required=True, metavar="NAME")
+        parser.add_argument("--unconfirmed", action="store_true", help="one source is enough")
+        _add_line(parser)
+        parser.add_argument("--address", type=_address, default=1, metavar="N")
+    read.set_defaults(meters=lambda a: asyncio.run(_read(a)))
+    watch.add_argument("--every", type=float, default=5.0, metavar="SECONDS")
+    watch.add_argument("--count", type=int, default=0, metavar="N", help="end after N readings")
+    watch.set_defaults(meters=lambda a: asyncio.run(_watch(a)))
+    who = commands.add_parser("identify", help="say which models a meter may be")
+    _add_line(who)
+    who.add_argument("--address", type=_addresses, default=[1], metavar="N[-M][,...]")
+    who.set_defaults(meters=lambda a: asyncio.run(_identify(a)))
+
+
+def _add_line(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", required=True, help="/dev/ttyUSB0 or tcp://HOST[:PORT]")
+    parser.add_argument("--baud", type=int, help="default: as the profile says, or 9600")
+    parser.add_argument("--parity", choices=("N", "E", "O"))
+    parser.add_argument("--timeout-ms", type=int, default=1000)
+
+
+def _profiles(arguments: argparse.Namespace) -> int:
+    profiles = load_all()
+    if arguments.write_docs is None:
+        print(f"{'profile':16} {'meter':32} {'link':5} {'phases':>6} {'values':>6}  sources")
+        for profile in profiles:
+            print(_line(profile))
+        return EXIT_OK
+    arguments.write_docs.mkdir(parents=True, exist_ok=True)
+    (arguments.write_docs / "README.md").write_text(index(profiles))
+    for profile in profiles:
+        (arguments.write_docs / f"{profile.name}.md").write_text(page(profile))
+    print(f"{len(profiles) + 1} pages written to {arguments.write_docs}")
+    return EXIT_OK
+
+
+def _line(profile: Profile) -> str:
+    meter = f"{profile.manufacturer} {profile.model}"
+    sources = "1: needs --unconfirmed" if profile.single_source else str(len(profile.sources))
+    return (
+        f"{profile.name:16} {meter:32} {profile.transport:5} {profile.phases:>6}"
+        f" {len(profile.registers):>6}  {sources}"
+    )
+
+
+async def _read(arguments: argparse.Namespace) -> int:
+    profile = _chosen(arguments)
+    async with MeterLink(_port(arguments, profile.serial)) as link:
+        show = _say if sys.stderr.isatty() else None
+        readings = await _read_once(link, profile, arguments, show)
+    print(table(profile, readings, arguments.unconfirmed))
+    return EXIT_OK if readings.values else EXIT_FAILED
+
+
+async def _watch(arguments: argparse.Namespace) -> int:
+    """Until interrupted. A reading that fails is told; the next one is tried all the same."""
+    profile = _chosen(arguments)
+    good = done = 0
+    link = MeterLink(_port(arguments, profile.serial))
+    try:
+        await link.open()
+        while True:
+            done += 1
+            try:
+                readings = await _read_once(link, profile, arguments, None)
+                print(table(profile, readings, arguments.unconfirmed), flush=True)
+                good += 1
+            except CollectError as error:
+                print(error, file=sys.stderr, flush=True)
+                await _reopened(link, error)
+            if done == arguments.count:
+                return EXIT_OK if good == done else EXIT_FAILED
+            await asyncio.sleep(arguments.every)
+            print()
+    finally:
+        link.close()
+
+
+def _chosen(arguments: argparse.Namespace) -> Profile:
+    """The profile that is asked for; refused before a port is opened if one source is too few."""
+    profile = find_profile(arguments.profile)
+    profile.chosen(arguments.unconfirmed)
+    return profile
+
+
+async def _reopened(link: MeterLink, error: CollectError) -> None:
+    if isinstance(error, BusLost):
+        try:
+            await link.open()
+        except BusLost:
+            return  # Told at the next reading.
+
+
+async def _read_once(
+    link: MeterLink,
+    profile: Profile,
+    arguments: argparse.Namespace,
+    show: Callable[[str], None] | None,
+) -> Readings:
+    def progress(done: int, of: int) -> None:
+        if show is not None:
+            show(f"\rblock {done} of {of}" + ("\n" if done == of else ""))
+
+    return await read_meter(link, profile, arguments.address, arguments.unconfirmed, progress)
+
+
+async def _identify(arguments: argparse.Namespace) -> int:
+    config = _port(arguments, None)
+    wanted = "tcp" if "://" in config.port else "rtu"
+    profiles = [p for p in load_all() if p.transport == wanted or wanted == "tcp"]
+    found = 0
+    async with MeterLink(config) as link:
+        for address in arguments.address:
+            _say(f"address {address}: ")
+            try:
+                matches = await identify(link, address, profiles, _say_dot)
+            except BusLost:
+                raise
+            except CollectError as error:
+                print(f"\naddress {address}: {error}")
+                continue
+            _say("\n")
+            print(matches_table(address, matches))
+            found += matches[0].certainty > Certainty.NO
+    if wanted == "rtu":
+        print(f"tried at {config.baud} 8{config.parity}{config.stop_bits} only")
+    return EXIT_OK if found else EXIT_FAILED
+
+
+def table(profile: Profile, readings: Readings, unconfirmed: bool) -> str:
+    """One line a quantity, and what is wrong with those that have no value."""
+    lines = [f"{profile.manufacturer} {profile.model}"]
+    registers = {register.quantity: register for register in profile.chosen(unconfirmed)}
+    for quantity in QUANTITIES:
+        if quantity not in registers:
+            continue
+        name = key(quantity)
+        value = readings.values.get(name)
+        mark = "  one source" if registers[quantity].single_source or profile.single_source else ""
+        text = _absent(readings, name) if value is None else shown(quantity, value)
+        lines.append(f"  {quantity:16} {text:>18}{mark}")
+    return "\n".join(lines)
+
+
+def matches_table(address: int, matches: list[Match]) -> str:
+    """The candidates that fit, best first, with what speaks for them."""
+    fits = [match for match in matches if match.certainty > Certainty.NO]
+    if not fits:
+        return f"address {address}: somebody answers, but no profile fits"
+    lines = [f"address {address}:"]
+    for match in fits:
+        lines.append(f"  {match.profile.name:16} {MEANS[match.certainty]}")
+        lines += [f"    + {says}" for says in match.evidence]
+    if fits[0].certainty < Certainty.NAMED:
+        lines.append("  The meter doesn't say its model: compare with its label.")
+    return "\n".join(lines)
+
+
+def _absent(readings: Readings, name: str) -> str:
+    if name in readings.implausible:
+        return f"implausible: {readings.implausible[name]}"
+    return "not available" if name in readings.unavailable else "not read"
+
+
+def _port(arguments: argparse.Namespace, usual: Serial | None) -> PortConfig:
+    line = usual or _DEFAULT_LINE
+    return PortConfig(
+        arguments.port,
+        arguments.baud or line.baud,
+        arguments.parity or line.parity,
+        line.stop_bits,
+        arguments.timeout_ms,
+    )
+
+
+def _address(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= MAX_ADDRESS:
+        raise argparse.ArgumentTypeError(f"{number}: an address is from 1 to {MAX_ADDRESS}")
+    return number
+
+
+def _addresses(text: str) -> list[int]:
+    found: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        found += range(_address(first), _address(last if dash else first) + 1)
+    return found
+
+
+def _say(text: str) -> None:
+    print(text, end="", file=sys.stderr, flush=True)
+
+
+def _say_dot(_: str) -> None:
+    _say(".")
