@@ -28,7 +28,7 @@ class Board:
 
     def __init__(self, config: object, store: Store, held_open: tuple = ()) -> None:
         self.reset_cause = machine.reset_cause()
-        closed = closed_at_start(config.relays, self.reset_cause, held_open)
+        closed = closed_at_start(config, self.reset_cause, held_open)
         # The level comes with the direction: no pin is driven elsewhere even for a moment.
         self.relay_pins = [
             machine.Pin(relay.pin, machine.Pin.OUT, value=1 if on == relay.active_high else 0)

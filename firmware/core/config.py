@@ -185,7 +185,7 @@ def _times(board: Settings, fields: Fields) -> None:
         raise ConfigError("boundary_s", "a multiple of interval_s")
     board.comms_timeout_s = fields.number("comms_timeout_s", 10, 86400, 300)
     # The meters behind a breaker delay their own loads.
-    delay_s = [0, 3] if board.role == codes.MLMD else [0, 30]
+    delay_s = [0, 0] if board.role == codes.MLMD else [0, 30]
     board.restore_delay_s = fields.numbers("restore_delay_s", 2, 2, 3600, delay_s)
     if board.restore_delay_s[0] > board.restore_delay_s[1]:
         raise ConfigError("restore_delay_s", "[least, most]")

@@ -4,15 +4,15 @@ _KEPT_MAINS = (2, 3, 5)
 """machine.HARD_RESET, WDT_RESET, SOFT_RESET. All else, unknown causes too, counts as an outage."""
 
 
-def closed_at_start(relays: list, reset_cause: int, held_open: tuple) -> "list[bool]":
+def closed_at_start(config: object, reset_cause: int, held_open: tuple) -> "list[bool]":
     """The state that each relay takes when the board begins to drive its pin.
 
-    After an outage all are open, so that loads return one after the other. Where only the board
-    restarted, a relay whose safe state is closed is closed at once: a load that was on stays on.
-    `held_open` are the numbers of relays that protection keeps open.
+    After an outage relays with a restore delay are open, so that loads return one after the other.
+    Without one, or where only the board restarted, a relay whose safe state is closed is closed at
+    once: a load that was on stays on. `held_open`: numbers of relays that protection keeps open.
     """
-    kept = reset_cause in _KEPT_MAINS
+    at_once = reset_cause in _KEPT_MAINS or config.restore_delay_s[1] == 0
     return [
-        kept and relay.safe_closed and number not in held_open
-        for number, relay in enumerate(relays)
+        at_once and relay.safe_closed and number not in held_open
+        for number, relay in enumerate(config.relays)
     ]

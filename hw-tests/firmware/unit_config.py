@@ -71,7 +71,7 @@ def without(field, **changes):
 def good():
     board = config.parse(json.dumps(GOOD))
     expect("defaults", (board.overload_limit_w, board.bus.de), (10000, None))
-    expect("a breaker's delay", config.parse(without("restore_delay_s")).restore_delay_s, [0, 3])
+    expect("a breaker's delay", config.parse(without("restore_delay_s")).restore_delay_s, [0, 0])
     meter = without("restore_delay_s", role="meter")
     expect("a load's delay", config.parse(meter).restore_delay_s, [0, 30])
     expect("relay", (board.relays[0].safe_closed, board.relays[0].max_per_hour), (True, 6))
