@@ -8,6 +8,9 @@ counted at the very least in either case, and that is what is added.
 
 from metering.energy import MS_PER_HOUR, RESET, STEADY, EnergyRegister
 
+_JITTER_MS = 500
+"""Between counting in the chip and reading the clock: a chip's refresh, a frame that waits."""
+
 
 class CountedRegister(EnergyRegister):
     """`EnergyRegister` whose `raw_wh` (saved and restored as there) is in counts of the chip.
@@ -49,7 +52,7 @@ class CountedRegister(EnergyRegister):
     def _gain(self, before: int, raw_wh: int, elapsed_ms: "int | None") -> "tuple[int, int]":
         uncertain = self._after_failure or elapsed_ms is None
         # Registers are saved several times an hour, and the chip lives as long as the board.
-        elapsed_ms = MS_PER_HOUR if elapsed_ms is None else elapsed_ms
+        elapsed_ms = MS_PER_HOUR if elapsed_ms is None else elapsed_ms + _JITTER_MS
         if uncertain and raw_wh < before:
             what, counts = super()._gain(0, raw_wh, elapsed_ms)
             what = RESET if what == STEADY else what

@@ -73,7 +73,7 @@ async def poll(channel, clock):
     }
 
 
-def main(setup):
+async def main(setup):
     ticks = SteppedTicks()
     clock = Clock(ticks)
     channel = ChannelMeter(codes.LOAD, make_sensor(setup, clock))
@@ -82,11 +82,11 @@ def main(setup):
         channel.energy.at_least(setup["floor"])
     print("ready")
     while True:
-        line = sys.stdin.readline()
+        line = sys.stdin.readline()  # the world stands still meanwhile, and so does the board
         if not line:
             return
         ticks.at(int(line))
-        print(json.dumps(asyncio.run(poll(channel, clock))))
+        print(json.dumps(await poll(channel, clock)))
 
 
-main(json.loads(sys.stdin.readline()))
+asyncio.run(main(json.loads(sys.stdin.readline())))

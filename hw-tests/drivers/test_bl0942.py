@@ -115,7 +115,7 @@ def test_mutants_of_a_packet_invent_nothing(bench):
     random = Random(7)
     chip = Bl0942Chip(loaded(), counts=9e6)
     line, boot = bench(chip)
-    board = boot(timeout_ms=15)
+    board = boot(timeout_ms=40)
     first = board.poll(0)
 
     def disturb(frame):
@@ -126,11 +126,11 @@ def test_mutants_of_a_packet_invent_nothing(bench):
 
     line.disturb = disturb
     believed = 0
-    for n in range(1, 150):
+    for n in range(1, 30):
         believed += "fault" not in board.poll(n * 1000)
     line.disturb = bytes
-    assert believed <= 5  # the checksum has 8 bits
-    after = board.poll(200_000)
+    assert believed <= 2  # the checksum has 8 bits
+    after = board.poll_until_heard(200_000)
     assert after["register_wh"] - first["register_wh"] <= 10
     assert after["dv"] == 2300
 
