@@ -6,8 +6,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from gateway.collect.errors import BusLost, CollectError
+from gateway.collect.errors import CollectError
 from gateway.profiles.codec import Readings
+from gateway.profiles.errors import PortLost
 from gateway.profiles.identify import MEANS, Certainty, Match, identify
 from gateway.profiles.link import MeterLink, PortConfig
 from gateway.profiles.load import find_profile, load_all
@@ -117,10 +118,10 @@ def _chosen(arguments: argparse.Namespace) -> Profile:
 
 
 async def _reopened(link: MeterLink, error: CollectError) -> None:
-    if isinstance(error, BusLost):
+    if isinstance(error, PortLost):
         try:
             await link.open()
-        except BusLost:
+        except PortLost:
             return  # Told at the next reading.
 
 
@@ -147,7 +148,7 @@ async def _identify(arguments: argparse.Namespace) -> int:
             _say(f"address {address}: ")
             try:
                 matches = await identify(link, address, profiles, _say_dot)
-            except BusLost:
+            except PortLost:
                 raise
             except CollectError as error:
                 print(f"\naddress {address}: {error}")

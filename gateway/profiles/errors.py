@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gateway.collect.errors import ModbusRefused
+from gateway.collect.errors import BusLost, ModbusRefused
 from gateway.errors import GatewayError
 from gateway.schema import Problem
 
@@ -51,6 +51,12 @@ class ValueOutOfRange(ProfileError):
     """A value that the register can't hold."""
 
     code = "value_out_of_range"
+
+
+class PortLost(BusLost):
+    """The port is gone or can't be opened."""
+
+    todo = "check the adapter, its cable, and the port's name"
 
 
 class MeterRefused(ModbusRefused):

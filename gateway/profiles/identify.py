@@ -69,7 +69,7 @@ async def identify(
 ) -> list[Match]:
     """The profiles tried on the meter at `address`, the best first; none more once it is named.
 
-    Raises `NoReply` if nobody is there, `BusLost`, `GarbledReply`, `WrongReply`. A model that is
+    Raises `NoReply` if nobody is there, `PortLost`, `GarbledReply`, `WrongReply`. A model that is
     known from one source only is tried too.
     """
     candidates = sorted(profiles, key=lambda p: p.identity is None)

@@ -10,13 +10,15 @@ from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.exceptions import ConnectionException, ModbusException
 from pymodbus.pdu import ModbusPDU
 
-from gateway.collect.errors import BusLost, CollectError, GarbledReply, NoReply, WrongReply
-from gateway.profiles.errors import MeterRefused, ProfileError
+from gateway.collect.errors import CollectError, GarbledReply, NoReply, WrongReply
+from gateway.profiles.errors import MeterRefused, PortLost, ProfileError
 
 READ_HOLDING, READ_INPUT = 3, 4
 MODBUS_TCP_PORT = 502
 TRIES = 2
 """Requests before a failure counts: noise on a line hits single frames."""
+
+_SILENT = "check the meter's power and address, baud rate and parity, and the A/B wires"
 
 Client = AsyncModbusSerialClient | AsyncModbusTcpClient
 
@@ -63,17 +65,17 @@ class MeterLink:
         self.close()
 
     async def open(self) -> None:
-        """Open the port; raises `BusLost`, `BadPort`."""
+        """Open the port; raises `PortLost`, `BadPort`."""
         self.close()
         client = self._make_client()
         try:
             connected = await client.connect()
         except Exception as error:
             # pyserial lets termios errors through, which share no base with OSError.
-            raise BusLost(str(error), self.config.port) from error
+            raise PortLost(str(error), self.config.port) from error
         if not connected:
             client.close()
-            raise BusLost("the port can't be opened", self.config.port)
+            raise PortLost("the port can't be opened", self.config.port)
         self._client = client
         self._opened_s = asyncio.get_running_loop().time()
 
@@ -86,7 +88,7 @@ class MeterLink:
     async def read(self, function: int, address: int, first: int, count: int) -> list[int]:
         """`count` words from `first` on of the meter at `address`, by FC03 or FC04.
 
-        Raises `NoReply`, `GarbledReply`, `WrongReply`, `MeterRefused`, `BusLost`.
+        Raises `NoReply`, `GarbledReply`, `WrongReply`, `MeterRefused`, `PortLost`.
         """
 
         def ask(client: Client) -> Awaitable[ModbusPDU]:
@@ -114,14 +116,14 @@ class MeterLink:
     ) -> list[int]:
         client = self._client
         if client is None or not client.connected:
-            raise BusLost("the port is gone", self.config.port)
+            raise PortLost("the port is gone", self.config.port)
         await self._pause()
         self._received, self._asking = 0, True
         self.requests += 1
         try:
             reply = await ask(client)
         except ConnectionException as error:
-            raise BusLost(str(error), self.config.port) from error
+            raise PortLost(str(error), self.config.port) from error
         except ModbusException as error:
             raise self._unanswered(client, where) from error
         finally:
@@ -147,10 +149,10 @@ class MeterLink:
 
     def _unanswered(self, client: Client, where: str) -> CollectError:
         if not client.connected:
-            return BusLost("the port went away", self.config.port)
+            return PortLost("the port went away", self.config.port)
         if self._received:
             return GarbledReply(f"{self._received} bytes without a whole reply in them", where)
-        return NoReply(f"nothing within {self.config.timeout_ms} ms", where)
+        return NoReply(f"nothing within {self.config.timeout_ms} ms", where, _SILENT)
 
     def _make_client(self) -> Client:
         config, timeout_s = self.config, self.config.timeout_ms / 1000

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 import pytest
 
 from gateway import cli
-from gateway.collect.errors import BusLost, NoReply
+from gateway.collect.errors import NoReply
 from gateway.profiles import find_profile
-from gateway.profiles.errors import Unconfirmed, UnknownProfile
+from gateway.profiles.errors import PortLost, Unconfirmed, UnknownProfile
 from gateway.tests.profiles.rigs import brisk, on_a_line, on_tcp
 from gateway.tests.profiles.samples import sample
 from truewatt.emulator.commercial import EmulatedMeter
@@ -111,7 +111,7 @@ def test_identify_of_nobody_fails_and_says_at_what_speed_it_tried(capsys, tmp_pa
     ("words", "error"),
     [
         (["--profile", "nokia", "--port", "/dev/null"], UnknownProfile),
-        (["--profile", "sdm120", "--port", "/dev/nothing-here"], BusLost),
+        (["--profile", "sdm120", "--port", "/dev/nothing-here"], PortLost),
     ],
 )
 def test_errors_are_named(words, error):

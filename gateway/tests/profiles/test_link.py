@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.collect.errors import BusLost, GarbledReply, NoReply
+from gateway.collect.errors import GarbledReply, NoReply
 from gateway.profiles import find_profile
-from gateway.profiles.errors import MeterRefused
+from gateway.profiles.errors import MeterRefused, PortLost
 from gateway.profiles.link import BadPort, MeterLink, PortConfig, tcp_address
 from gateway.profiles.reader import read_meter
 from gateway.tests.profiles.rigs import brisk, link_to, on_a_line, on_tcp
@@ -108,10 +108,10 @@ def test_a_port_that_is_not_there_is_named(tmp_path):
     async def run(port):
         await MeterLink(PortConfig(port, timeout_ms=200)).open()
 
-    with pytest.raises(BusLost):
+    with pytest.raises(PortLost):
         asyncio.run(run(str(tmp_path / "nothing")))
     # Port 9 (discard) of loopback: nobody listens there.
-    with pytest.raises(BusLost):
+    with pytest.raises(PortLost):
         asyncio.run(run("tcp://127.0.0.1:9"))
 
 
