@@ -181,6 +181,11 @@ class Submitter:
         records = await self._store.run(self._store.store.outbox.places, tx.records)
         done, left = await self._sorted_out(records)
         await self._store.run(self._store.store.outbox.landed, done)
+        taken = set(done)
+        for record in records:
+            if record.id in taken:
+                # Its chain went on, so what holds it up now is another hole: not to be waited for.
+                self._held.pop(record.device, None)
         left = await self._lost_there(left)
         if left:
             self._hold(left, _reasons(included.result, tx), included.log)

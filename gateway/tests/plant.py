@@ -93,7 +93,7 @@ class Plant:
             f'ack_certificate = "ack.cert"\npoll_s = 2\n'
             f'[ledger]\nrpc = "{rpc or self.url}"\nchain_id = "{CHAIN}"\n'
             f'operator_root = "{self.root.hex()}"\ngenesis = "ledger/genesis.json"\n'
-            f'[[bus]]\nname = "bus0"\nport = "tty"\nbaud = 115200\ntimeout_ms = 100\n{devices}'
+            f'[[bus]]\nname = "bus0"\nport = "tty"\nbaud = 115200\ntimeout_ms = 400\n{devices}'
         )
         return path
 
@@ -169,7 +169,7 @@ class Plant:
         except FileNotFoundError:
             return {"notices": {}, "commands": {}, "outbox": -1, "light": {"height": 0, "lies": 0}}
 
-    async def until(self, what: Callable, seconds: float = 20.0) -> None:
+    async def until(self, what: Callable, seconds: float = 40.0) -> None:
         """Wait until `what()` (or what it awaits) holds."""
         deadline = asyncio.get_running_loop().time() + seconds
         while asyncio.get_running_loop().time() < deadline:

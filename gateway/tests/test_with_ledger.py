@@ -103,8 +103,10 @@ def test_killed_at_random_instants_nothing_is_lost_and_nothing_is_twice(tmp_path
             for meter in plant.meters:
                 for _ in range(rng.randrange(20, 60)):
                     meter.add()
+            asked = len(plant.bus.requests)
             plant.start_gateway()
-            await asyncio.sleep(rng.uniform(0.9, 2.0))
+            await plant.until(lambda asked=asked: len(plant.bus.requests) > asked)
+            await asyncio.sleep(rng.uniform(0.0, 0.8))
             plant.kill_gateway()
         plant.start_gateway()
         for meter in plant.meters:
@@ -178,5 +180,6 @@ def test_gaps_in_a_journal_pass_on_to_the_ledger(tmp_path):
         meter.add()
         await plant.until(lambda: meter.acked == (1, 26))
         await plant.until(lambda: wait(on_ledger(plant, meter), 14))
+        assert "records_refused" not in plant.status()["notice_counts"], "a hole cost a pause"
 
     run(tmp_path, scenario, meters=1)
