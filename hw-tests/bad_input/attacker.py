@@ -66,9 +66,7 @@ def inbox_write(
 ) -> bytes:
     """The FC16 request that puts a chunk into the inbox."""
     body = struct.pack(">HBBH", frame, code, total or len(data), offset) + words(data)
-    head = struct.pack(
-        ">BBHHB", ADDRESSES[board], 16, modbus_map.INBOX, len(body) // 2, len(body)
-    )
+    head = struct.pack(">BBHHB", ADDRESSES[board], 16, modbus_map.INBOX, len(body) // 2, len(body))
     return head + body
 
 
@@ -105,11 +103,23 @@ def caught(street: Street, board: str, code: int) -> list[bytes]:
     """Signed frames of type `code` that the gateway sent to a board, as the tap saw them."""
     found = []
     for request, _ in list(street.tap.seen):
-        if request[:2] == bytes((ADDRESSES[board], 16)) and request[2:4] == INBOX:
-            # Behind address, function, register, count, size: frame id, code, total, offset.
-            if request[9] == code:
-                found.append(request[13 : 13 + request[10]])
+        # Behind address, function, register, count, size: frame id, code, total, offset.
+        if is_inbox_write(request, board) and request[9] == code:
+            found.append(request[13 : 13 + request[10]])
     return found
+
+
+def is_inbox_write(request: bytes, board: str) -> bool:
+    """Whether a request puts something into that board's inbox."""
+    return request[:2] == bytes((ADDRESSES[board], 16)) and request[2:4] == INBOX
+
+
+def answers(street: Street, board: str, epoch: int = 0) -> bool:
+    """Whether a board is there (again), in that epoch or a later one."""
+    try:
+        return status(street, board).epoch >= epoch
+    except TimeoutError:
+        return False
 
 
 INBOX = struct.pack(">H", modbus_map.INBOX)

@@ -1,13 +1,13 @@
-"""Wires: half frames, noise, power cuts in the middle, two boards on one address, a swapped board."""
+"""Wires: half frames, noise, a power cut in between, two boards on one address, a swapped board."""
 
 import random
 import time
 
 import attacker
-from attacker import inbox_write, status
+from attacker import answers, inbox_write, status
+from street import CHAIN
 
 from ledger.setup import seal
-from street import CHAIN
 from wireformat import registry
 from wireformat.control import Command
 
@@ -23,19 +23,12 @@ def test_half_a_frame_then_a_reboot_leaves_nothing_of_it(street):
     street.boards["m2"].kill()
     street.boards["m2"].start()
     street.until(lambda: "m2: " in street.log("gateway"), "the gateway to notice")
-    street.until(lambda: answers(street, epoch + 1), "the board")
+    street.until(lambda: answers(street, "m2", epoch + 1), "the board")
     late = inbox_write("m2", 0xFFF1, Command.CODE, rest, 100, len(order))
     assert street.tap.ask(late)[1:] == bytes((16 | 0x80, 3))
     assert not street.relay("m2", asset=1)
     street.grows("m2")
     street.command("m2", closed=True, asset=1)
-
-
-def answers(street, epoch: int) -> bool:
-    try:
-        return status(street, "m2").epoch == epoch
-    except TimeoutError:
-        return False
 
 
 def test_garbage_on_the_wire_costs_time_but_neither_records_nor_memory(street):

@@ -1,13 +1,13 @@
-"""What a board does not obey: forged, expired, replayed, misdirected commands; forged acks, time."""
+"""What boards do not obey: forged, expired, replayed, misdirected commands; forged acks and time."""
 
 import struct
 
 import attacker
 import pytest
 from attacker import give, order, put, status
+from street import ADDRESSES, CHAIN
 
 from ledger.setup import seal
-from street import ADDRESSES, CHAIN
 from wireformat import codes, cose, identity, modbus_map, registry
 from wireformat.chained import Outcome
 from wireformat.control import Ack, Beacon, Certificate, Command
@@ -31,7 +31,7 @@ def outcomes(street, name: str) -> list[Outcome]:
     return [opened(code, data) for code, data in street.held(name) if code == Outcome.CODE]
 
 
-# ---- commands --------------------------------------------------------------------------------------
+# ---- commands ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_genuine_command_said_again_is_a_replay(street):
 
 
 def test_a_command_held_back_until_it_expired_is_not_obeyed_and_says_so(street):
-    """Genuine, but four minutes old when it comes: the board ends it, and the ledger hears of it."""
+    """Genuine, but four minutes old: the board ends it, and the ledger hears of it."""
     held_back = []
 
     def hold(request):
@@ -131,12 +131,12 @@ def test_plain_modbus_writes_are_refused_with_exception_1(street, pdu):
     assert [street.relay("m1", asset) for asset in (0, 1)] == before
 
 
-# ---- acks ------------------------------------------------------------------------------------------
+# ---- acks ----------------------------------------------------------------------------------------
 
 
 def test_forged_acks_make_a_board_forget_nothing(street):
     def no_acks(request):
-        inbox = request[:2] == bytes((ADDRESSES["m1"], 16)) and request[2:4] == attacker.INBOX
+        inbox = attacker.is_inbox_write(request, "m1")
         return None if inbox and request[9] == Ack.CODE else request
 
     street.tap.on_request = no_acks
@@ -171,7 +171,7 @@ def test_forged_acks_make_a_board_forget_nothing(street):
     street.grows("m1")
 
 
-# ---- time ------------------------------------------------------------------------------------------
+# ---- time ----------------------------------------------------------------------------------------
 
 
 def beacon(street, name: str, ahead_s: int = 0, **changes) -> Beacon:
