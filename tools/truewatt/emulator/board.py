@@ -23,9 +23,9 @@ from truewatt.toolchain.errors import ToolchainError
 __all__ = ["NO_CHARGES", "BoardError", "BoardSpec", "Charges", "EmulatedBoard", "ExitReason"]
 
 _CHIP = Path(__file__).parent / "chip"
-# Heap that the emulation takes on 32-bit words: 33 for its modules, 9 for the table of names that
+# Heap that the emulation takes on 32-bit words: 31 for its modules, 9 for the table of names that
 # theirs make the interpreter double, 2 for wires. A test holds the firmware's share to the rest.
-_EMULATION_KIB = 44
+_EMULATION_KIB = 42
 _STOP_PATIENCE_S = 5.0
 _CABLE_TIMEOUT_S = 120.0
 
