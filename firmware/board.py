@@ -9,10 +9,12 @@ from esp32 import NVS
 
 from core.nvs import NAMESPACE, Store
 from core.restart import closed_at_start
+from drivers import catalogue
 from links.serial_port import SerialPort
 
 _BUS_BUFFER_BYTES = 600
 _METERING_BUFFER_BYTES = 64
+_EVEN = 0  # as machine.UART takes it
 
 
 def open_store() -> Store:
@@ -51,7 +53,8 @@ class Board:
     def metering_port(self) -> SerialPort:
         """The UART of the metering modules."""
         metering = self._config.metering
-        return SerialPort(_uart(metering, _METERING_BUFFER_BYTES), metering.baud)
+        parity = _EVEN if metering.driver in catalogue.EVEN_PARITY else None
+        return SerialPort(_uart(metering, _METERING_BUFFER_BYTES, parity), metering.baud)
 
     def reset_button(self) -> "machine.Pin | None":
         """The M-LMD's lock-out reset, to ground."""
@@ -69,12 +72,17 @@ def reset() -> None:
     machine.reset()
 
 
-def _uart(serial: object, buffer_bytes: int) -> "machine.UART":
+def _uart(serial: object, buffer_bytes: int, parity: "int | None" = None) -> "machine.UART":
     pins = {}
     if serial.tx is not None:
         pins["tx"] = serial.tx
     if serial.rx is not None:
         pins["rx"] = serial.rx
     return machine.UART(
-        serial.uart, baudrate=serial.baud, txbuf=buffer_bytes, rxbuf=buffer_bytes, **pins
+        serial.uart,
+        baudrate=serial.baud,
+        parity=parity,
+        txbuf=buffer_bytes,
+        rxbuf=buffer_bytes,
+        **pins,
     )

@@ -9,6 +9,7 @@ import json
 from core import paths
 from core.errors import ConfigError
 from core.settings import Settings
+from drivers import catalogue
 from wireformat import codes
 
 _REQUIRED = object()
@@ -92,13 +93,13 @@ class Fields:
             raise ConfigError(self.name(key), "no such field")
 
 
-def _serial(fields: Fields) -> Settings:
-    """One UART: number, pins, baud."""
+def _serial(fields: Fields, baud: int = 9600) -> Settings:
+    """One UART: number, pins, `baud` unless it says otherwise."""
     serial = Settings()
     serial.uart = fields.number("uart", 0, 2)
     serial.tx = fields.number("tx", 0, 48, None)
     serial.rx = fields.number("rx", 0, 48, None)
-    serial.baud = fields.number("baud", 1200, 115200, 9600)
+    serial.baud = fields.number("baud", 1200, 115200, baud)
     return serial
 
 
@@ -113,26 +114,40 @@ def _bus(fields: Fields) -> Settings:
 
 def _metering(fields: Fields) -> Settings:
     """The UART of the metering modules."""
-    metering = _serial(fields)
-    metering.driver = fields.choice("driver", {"pzem004t": "pzem004t"})
+    driver = fields.choice("driver", {name: name for name in catalogue.NAMES})
+    metering = _serial(fields, catalogue.BAUDS[driver])
+    metering.driver = driver
     metering.poll_ms = fields.number("poll_ms", 200, 60000, 1000)
     metering.timeout_ms = fields.number("timeout_ms", 50, 60000, 500)
     fields.done()
     return metering
 
 
-def _channel(fields: Fields) -> Settings:
+def _channel(fields: Fields, driver: str) -> Settings:
     """What one module measures."""
     kinds = {name: number for number, name in codes.CHANNEL_KINDS.items()}
     energies = {name: number for number, name in codes.ENERGY_TYPES.items()}
     channel = Settings()
     channel.kind = fields.choice("kind", kinds)
     channel.energy = fields.choice("energy", energies)
-    channel.sensor = fields.number("sensor", 1, 247)
+    lowest, highest = catalogue.ADDRESSES[driver]
+    channel.sensor = fields.number("sensor", lowest, highest)
     if fields.flag("bidirectional", False):
-        raise ConfigError(fields.name("bidirectional"), "false: a PZEM-004T has no direction")
+        raise ConfigError(fields.name("bidirectional"), "false: a %s has no direction" % driver)
+    if driver in catalogue.CALIBRATED:
+        from drivers import calibration
+
+        channel.calibration = calibration.parse(fields.take("calibration", None), driver)
     fields.done()
     return channel
+
+
+def _channels(fields: Fields, driver: str) -> "list[Settings]":
+    children = fields.children("channels", 1, 4)
+    channels = [_channel(child, driver) for child in children]
+    if len({channel.sensor for channel in channels}) < len(channels):
+        raise ConfigError("channels", "each with a sensor of its own, of which a line has few")
+    return channels
 
 
 def _relay(fields: Fields) -> Settings:
@@ -170,7 +185,7 @@ def _board(fields: Fields) -> Settings:
     board.operator_root = _key(fields)
     board.bus = _bus(Fields(fields.take("bus"), "bus"))
     board.metering = _metering(Fields(fields.take("metering"), "metering"))
-    board.channels = [_channel(child) for child in fields.children("channels", 1, 4)]
+    board.channels = _channels(fields, board.metering.driver)
     board.relays = [_relay(child) for child in fields.children("relays", 0, 2)]
     _times(board, fields)
     _limits(board, fields)

@@ -23,7 +23,7 @@ from core.identity import Identity
 from core.liveness import Liveness
 from core.log import log
 from core.relays import Relay
-from drivers.pzem004t import Pzem004t
+from drivers import catalogue
 from journal.journal import SEGMENT_BYTES, Journal
 from links.inbox import Inbox
 from links.modbus_rtu import ModbusRtuLink
@@ -84,9 +84,7 @@ class Node:
         metering = self.config.metering
         port = self.board.metering_port()
         channels = [
-            ChannelMeter(
-                channel.kind, Pzem004t(port, channel.sensor, self.clock, metering.timeout_ms)
-            )
+            ChannelMeter(channel.kind, catalogue.make(metering, channel, port, self.clock))
             for channel in self.config.channels
         ]
         self.poller = Poller(channels, metering.poll_ms, self.clock, self.store, self.events)

@@ -14,8 +14,6 @@ from drivers.sample import Sample
 from metering.counted import CountedRegister
 
 BAUD = 4800
-EVEN_PARITY = 0
-"""As `machine.UART` takes it."""
 MAX_W = 6000
 """25 A at 240 V: what modules with this chip are built for."""
 COUNTER_WRAP = 1 << 16

@@ -3,6 +3,6 @@
 import pytest
 
 
-@pytest.mark.parametrize("script", ["unit_counted.py", "unit_mutants.py"])
+@pytest.mark.parametrize("script", ["unit_counted.py", "unit_mutants.py", "unit_catalogue.py"])
 def test_part(on_board, script):
     assert on_board(script).splitlines()[-1] == "ok"

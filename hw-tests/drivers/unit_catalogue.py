@@ -1,0 +1,81 @@
+"""config.json with each driver, and the driver that comes of it, on MicroPython."""
+
+import json
+import sys
+
+from core import config
+from core.errors import ConfigError
+from drivers import catalogue
+from drivers.calibration import Calibration
+
+BASE = {
+    "role": "meter",
+    "name": "m1",
+    "chain_id": "c",
+    "area": 1,
+    "operator_root": "ab" * 32,
+    "bus": {"address": 1, "uart": 1},
+    "relays": [],
+}
+
+
+def expect(name, got, wanted):
+    if got != wanted:
+        print("FAILED %s: got %r, expected %r" % (name, got, wanted))
+        sys.exit(1)
+
+
+def parse(driver, *channels):
+    parts = []
+    for channel in channels:
+        part = {"kind": "load", "energy": "grid"}
+        part.update(channel)
+        parts.append(part)
+    value = dict(BASE, metering={"driver": driver, "uart": 2}, channels=parts)
+    return config.parse(json.dumps(value))
+
+
+def refused(name, field, driver, *channels):
+    try:
+        parse(driver, *channels)
+    except ConfigError as error:
+        expect(name, error.field, field)
+        return
+    expect(name + " is refused", False, True)
+
+
+def drivers_are_made():
+    for driver in catalogue.NAMES:
+        board = parse(driver, {"sensor": 1})
+        sensor = catalogue.make(board.metering, board.channels[0], None, None)
+        expect(driver, type(sensor).__name__.lower(), driver)
+        expect(driver + " baud", board.metering.baud, catalogue.BAUDS[driver])
+        expect(driver + " direction", sensor.direction, False)
+        expect(driver + " register", sensor.energy_register().register_wh, 0)
+
+
+def calibrations_arrive():
+    check = Calibration(energy=1010000).digest("bl0942")[:4].hex()
+    found = {"sensor": 0, "calibration": {"energy": 1010000, "check": check}}
+    board = parse("bl0942", found, {"sensor": 3})
+    sensor = catalogue.make(board.metering, board.channels[0], None, None)
+    expect("calibration", sensor.calibration.energy, 1010000)
+    expect("nominal", board.channels[1].calibration.energy, 1000000)
+
+
+def wrong():
+    refused("no fifth address", "channels[0].sensor", "bl0942", {"sensor": 4})
+    refused("one CSE7766 a line", "channels", "cse7766", {"sensor": 1}, {"sensor": 1})
+    refused("no second CSE7766", "channels[1].sensor", "cse7766", {"sensor": 1}, {"sensor": 2})
+    bad = {"sensor": 1, "calibration": {"energy": 1010000}}
+    refused("unchecked calibration", "calibration.check", "bl0942", bad)
+    refused("a PZEM has none", "channels[0].calibration", "pzem004t", bad)
+    refused(
+        "direction", "channels[0].bidirectional", "bl0942", {"sensor": 1, "bidirectional": True}
+    )
+
+
+drivers_are_made()
+calibrations_arrive()
+wrong()
+print("ok")
