@@ -12,6 +12,7 @@ import pytest
         "unit_pzem.py",
         "unit_inbox.py",
         "unit_gate.py",
+        "unit_commands.py",
         "unit_breaker.py",
     ],
 )
