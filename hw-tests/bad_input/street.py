@@ -42,7 +42,7 @@ ADDRESSES = {"m1": 1, "m2": 2, "m3": 3, "spare": 2}
 spare is off until a test puts it in m2's place."""
 AT_WORK = ("m1", "m2")
 
-VALIDITY_S = 240
+VALIDITY_S = 150
 YEAR_S = 365 * 86_400
 
 
@@ -172,7 +172,7 @@ class Street:
                 self.certificate(codes.INSTALLER, "installer", 1),
             ],
             limits=Limits(
-                command_validity_s=VALIDITY_S, command_renew_s=60, retry_s=5, clock_skew_s=60
+                command_validity_s=VALIDITY_S, command_renew_s=30, retry_s=5, clock_skew_s=60
             ),
         )
         home = self.folder / "ledger"
