@@ -106,7 +106,16 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     _home(run, required=True)
     run.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     run.add_argument("--port", type=int, default=26657, help="port; 0: any free one (%(default)s)")
-    run.set_defaults(run=lambda a: asyncio.run(run_node(Home(a.home), a.host, a.port)))
+    run.add_argument(
+        "--accept-clock",
+        action="store_true",
+        help="go on although the clock is more than 30 days after the last block",
+    )
+    run.set_defaults(
+        run=lambda a: asyncio.run(
+            run_node(Home(a.home), a.host, a.port, accept_clock=a.accept_clock)
+        )
+    )
 
 
 def _add_shows(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

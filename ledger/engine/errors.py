@@ -8,6 +8,7 @@ EngineError
 |  +- KeyMismatch          a key file is not the validator's, or not certified as control key
 +- StoreFailed             the database cannot be written or read
 |  +- StoreCorrupt         it can, but holds nonsense
++- ClockFarAhead           the machine's clock is far beyond the last block
 +- StateMismatch           the stored state is not the one that the blocks lead to
 +- VerifyError             `verify` found the first thing that does not hold (see `verify`)
 """
@@ -45,6 +46,10 @@ class StoreFailed(EngineError):
 
 class StoreCorrupt(StoreFailed):
     """The database opens but what it holds cannot be read."""
+
+
+class ClockFarAhead(EngineError):
+    """The clock is so far beyond the last block that a person must vouch for it."""
 
 
 class StateMismatch(EngineError):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ledger.clock import Clock
 from ledger.engine.chain import Chain, genesis_id
+from ledger.engine.clock_guard import check_clock
 from ledger.engine.db import ChainDb
 from ledger.engine.engine import Engine
 from ledger.engine.home import Home
@@ -16,14 +17,22 @@ from ledger.rpc.methods import Methods
 from ledger.rpc.server import RpcServer
 
 
-async def run_node(home: Home, host: str, port: int, clock: Clock | None = None) -> int:
-    """Run until told to stop; the ready line and `<home>/rpc.json` name the URL."""
+async def run_node(
+    home: Home, host: str, port: int, clock: Clock | None = None, *, accept_clock: bool = False
+) -> int:
+    """Run until told to stop; the ready line and `<home>/rpc.json` name the URL.
+
+    Raises `ClockFarAhead`, unless `accept_clock`, if the clock is far beyond the last block.
+    """
     home.genesis()
+    clock = clock or Clock.from_env()
     with home.locked():
         chain = Chain.open(home)
+        if chain.last is not None and not accept_clock:
+            check_clock(chain.last_vote_ns, clock.unix_ns())
         reader = ChainDb.open(home.database, genesis_id(chain.genesis), readonly=True)
         try:
-            await _serve(home, Engine(chain, clock or Clock.from_env()), reader, host, port)
+            await _serve(home, Engine(chain, clock), reader, host, port)
         finally:
             reader.close()
             chain.close()
