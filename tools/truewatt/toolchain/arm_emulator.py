@@ -76,7 +76,7 @@ def _from_debian() -> tuple[str, ...]:
     program = root / "usr" / "bin" / "qemu-arm"
     with exclusive(root.parent / "lock"):
         if not program.is_file():
-            extract_packages(_PACKAGES, arch, _SUITE, root)
+            extract_packages(_PACKAGES, arch, root, (_SUITE,))
     # Debian 12 still keeps some libraries under /lib.
     libraries = [root / "lib" / triplet, root / "usr" / "lib" / triplet]
     return (

@@ -19,10 +19,18 @@ _UPDATE_TIMEOUT_S = 300
 _DOWNLOAD_TIMEOUT_S = 900
 
 
-def extract_packages(names: Sequence[str], arch: str, suite: str, target: Path) -> None:
-    """Put the files of packages ``names`` of ``suite`` for architecture ``arch`` into ``target``.
+SUITES = ("trixie", "forky")
+"""Debian's stable release, and the next one for as long as a mirror's list of the first is broken
+(mirrors that are being updated show a new signature over old lists, for days at worst)."""
 
-    ``target`` appears whole or not at all. Raises DebianSourceError or DownloadError.
+
+def extract_packages(
+    names: Sequence[str], arch: str, target: Path, suites: Sequence[str] = SUITES
+) -> None:
+    """Put the files of packages ``names`` for architecture ``arch`` into ``target``.
+
+    They all come from the first of ``suites`` whose list verifies. ``target`` appears whole or not
+    at all. Raises DebianSourceError or DownloadError.
     """
     for tool in ("apt-get", "dpkg-deb"):
         if shutil.which(tool) is None:
@@ -34,7 +42,7 @@ def extract_packages(names: Sequence[str], arch: str, suite: str, target: Path) 
     target.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".fetch-", dir=target.parent) as scratch:
         workshop = Path(scratch)
-        options = _refresh_lists(arch, suite, workshop)
+        options = _first_that_verifies(arch, suites, workshop)
         packages = _download(names, arch, options, workshop / "deb")
         root = workshop / "root"
         for package in packages:
@@ -42,6 +50,16 @@ def extract_packages(names: Sequence[str], arch: str, suite: str, target: Path) 
         # A leftover that somebody emptied by half would be kept for ever otherwise.
         shutil.rmtree(target, ignore_errors=True)
         root.rename(target)
+
+
+def _first_that_verifies(arch: str, suites: Sequence[str], workshop: Path) -> list[str]:
+    """Return the apt options of the first suite that a mirror has whole."""
+    for suite in suites[:-1]:
+        try:
+            return _refresh_lists(arch, suite, workshop)
+        except DownloadError as error:
+            print(f"truewatt: {error.what.splitlines()[0]}; trying the next", file=sys.stderr)
+    return _refresh_lists(arch, suites[-1], workshop)
 
 
 def _refresh_lists(arch: str, suite: str, workshop: Path) -> list[str]:

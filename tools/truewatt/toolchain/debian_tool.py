@@ -10,7 +10,6 @@ from truewatt.toolchain.debian_packages import extract_packages
 from truewatt.toolchain.errors import DebianToolError
 from truewatt.toolchain.paths import cache_dir, exclusive
 
-_SUITE = "trixie"
 # By processor: Debian's name for it, the folder of its libraries, the loader in it.
 _HOSTS = {
     "x86_64": ("amd64", "x86_64-linux-gnu", "ld-linux-x86-64.so.2"),
@@ -73,7 +72,7 @@ def _from_debian(name: str) -> tuple[str, ...]:
     program = root / "usr" / "bin" / name
     with exclusive(root.parent / "lock"):
         if not program.is_file():
-            extract_packages(_TOOLS[name].packages, arch, _SUITE, root)
+            extract_packages(_TOOLS[name].packages, arch, root)
     libraries = root / "usr" / "lib" / triplet
     return (str(libraries / loader), "--library-path", str(libraries), str(program))
 

@@ -18,7 +18,6 @@ from truewatt.toolchain.paths import cache_dir, exclusive
 from truewatt.toolchain.probe import Micropython, probe
 
 # The first release of Debian with MicroPython 1.25.
-_SUITE = "trixie"
 _PACKAGES = ("micropython", "libc6", "libffi8", "libmbedcrypto16", "libmbedtls21", "libmbedx509-7")
 # The unix port raises exceptions through libgcc's unwinder on 32-bit targets.
 _PACKAGES_32BIT = (*_PACKAGES, "libgcc-s1", "libstdc++6")
@@ -136,7 +135,7 @@ def _from_debian(arch: str, machine: str) -> Micropython:
     if not Path(tree.argv(root)[-1]).is_file():
         with exclusive(root.parent / "lock"):
             if not Path(tree.argv(root)[-1]).is_file():
-                extract_packages(tree.packages, arch, _SUITE, root)
+                extract_packages(tree.packages, arch, root)
     found = _probe_here(tree, root, machine)
     if found.word_bits != tree.word_bits:
         raise MicropythonError(
