@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-DEMO = [sys.executable, "-m", "truewatt", "demo", "--headless"]
+DEMO = [sys.executable, "-m", "truewatt", "demo", "--headless", "--mlmds", "1", "--meters", "3"]
 PATIENCE_S = 60.0
 _SHARED = Path(__file__).resolve().parents[3] / "shared"
 PROFILES = _SHARED / "data" / "citylearn17_60min.csv.gz"

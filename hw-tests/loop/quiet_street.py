@@ -6,7 +6,7 @@ from demo_run import wait_until
 
 from truewatt.demo import site
 from truewatt.demo.runner import Run
-from truewatt.demo.scenario import BUS, Scenario, plan_homes
+from truewatt.demo.scenario import Scenario, plan_homes
 from truewatt.emulator.rig_control import ask_rig
 
 SPEED = 20.0
@@ -21,7 +21,7 @@ class Street:
         scenario = Scenario(4, 1.0, SPEED, plan_homes(4, 1), start_min=17 * 60)
         built = site.build(folder / "run", scenario, 1, lambda text: None)
         self.parts = Run(built, lambda text: None).supervisor.parts
-        self.port = str(built.run_dir / "rig" / "tty" / BUS)
+        self.port = str(built.run_dir / "rig" / "tty" / scenario.sections[0].bus)
         self.enrolments = built.enrolments
         self._control = built.run_dir / "rig" / "control.sock"
         self._ready = built.run_dir / "rig" / "ready"

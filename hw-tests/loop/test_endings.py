@@ -8,7 +8,7 @@ from demo_run import processes_of, started, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
-OPTIONS = ("--homes", "1", "--minutes", "5", "--seed", "3")
+OPTIONS = ("--meters", "1", "--minutes", "5", "--seed", "3")
 # The run itself, the rig, the ledger, the gateway, an M-LMD and a meter.
 ALL_PARTS = 6
 INTERRUPTED = 130

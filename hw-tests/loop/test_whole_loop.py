@@ -14,7 +14,7 @@ from gateway.store import Store
 from ledger.contracts import objects
 from ledger.contracts.objects import Intent
 from truewatt.demo.physics_log import Switching, switchings
-from truewatt.demo.scenario import ASSETS, MLMD
+from truewatt.demo.scenario import ASSETS
 from wireformat import codes, identity
 from wireformat.chained import Reading
 
@@ -162,7 +162,7 @@ def opened_by_contract(run: DemoRun, evidence: Evidence) -> list[tuple[Intent, S
     Only where the asset drew power, for a relay that frees nothing proves nothing.
     """
     # The installer enrols the boards in this order.
-    names = dict(zip(evidence.keys, (MLMD, "m1", "m2", "m3"), strict=True))
+    names = dict(zip(evidence.keys, ("x1", "m1", "m2", "m3"), strict=True))
     found = []
     for intent in evidence.intents.values():
         if intent.action != codes.OPEN or intent.status != objects.DONE:

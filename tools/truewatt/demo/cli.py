@@ -10,23 +10,27 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from truewatt.demo import report, runner
+from truewatt.demo import runner
+from truewatt.demo.observer import Observer
 from truewatt.demo.parts import PartFailed
 from truewatt.demo.progress import say
-from truewatt.demo.scenario import Scenario, plan_homes
+from truewatt.demo.scenario import MAX_METERS_PER_MLMD, MAX_MLMDS, Scenario, plan_homes
 from truewatt.demo.supervisor import PartUnstable
 from truewatt.emulator.physics.profiles import ProfileError, load_profiles
 from truewatt.lifeline import Ended, unwinding_on_signals
 
 _EXIT_BROKEN, _EXIT_USAGE = 1, 2
 _MICRO = 1_000_000
+_HEADLESS_MIN, _DAY_MIN = 3.0, 1440.0
+_MLMDS, _METERS = 3, 30
 
 _EPILOG = """\
 The run's folder keeps everything: logs of each part, the boards' flash images, the gateway's
 database, the ledger. Simulated time runs at --speed; --minutes are minutes of your own.
 
 examples:
-  tools/demo
+  tools/demo                                         3 M-LMDs, 30 meters, a day in 24 minutes
+  tools/demo --mlmds 1 --meters 3                    a small street
   tools/demo --headless --minutes 3 --seed 1 --report r.json
   tools/demo --headless --minutes 1 --kill 20        cut the power of a random part 20 times
   tools/demo --profiles homes.csv.gz                 measured homes (docs/profiles.md)
@@ -39,24 +43,15 @@ agrees with the physics within 1 %, and the ledger verifies; 1 if not; 2 for wro
 def main(argv: list[str]) -> int:
     """Run the demo; see `_EPILOG` for the exit codes."""
     arguments = _parser().parse_args(argv)
-    scenario = Scenario(
-        seed=arguments.seed,
-        minutes=arguments.minutes,
-        speed=arguments.speed,
-        homes=plan_homes(arguments.seed, arguments.homes),
-        start_min=arguments.start,
-        profiles=arguments.profiles,
-        kills=arguments.kill,
-        arch=arguments.arch,
-    )
+    scenario = _scenario(arguments)
     run_dir = _run_dir(arguments.out, arguments.seed)
     say(f"{len(scenario.boards)} boards, seed {scenario.seed}, time x{scenario.speed:g}")
     say(f"folder of this run: {run_dir}")
     try:
         if scenario.profiles is not None:
-            load_profiles(scenario.profiles, sites=len(scenario.homes))
+            load_profiles(scenario.profiles)
         with unwinding_on_signals():
-            result = runner.run(scenario, run_dir, say)
+            result = runner.run(scenario, run_dir, say, _observers(arguments))
     except ProfileError as error:
         say(f"{type(error).__name__}: {error}; the format is in docs/profiles.md")
         return _EXIT_USAGE
@@ -71,11 +66,37 @@ def main(argv: list[str]) -> int:
     return _conclude(result, run_dir)
 
 
-def _conclude(result: dict[str, object], run_dir: Path) -> int:
+def _scenario(arguments: argparse.Namespace) -> Scenario:
+    minutes = arguments.minutes
+    if minutes is None:
+        minutes = _HEADLESS_MIN if arguments.headless else _DAY_MIN / arguments.speed
+    meters = arguments.meters
+    mlmds = arguments.mlmds or min(_MLMDS, meters)
+    if not mlmds <= meters <= mlmds * MAX_METERS_PER_MLMD:
+        least_to_most = f"1 to {MAX_METERS_PER_MLMD} for each of {mlmds} M-LMDs"
+        raise SystemExit(f"--meters {meters}: expected {least_to_most}")
+    return Scenario(
+        seed=arguments.seed,
+        minutes=minutes,
+        speed=arguments.speed,
+        homes=plan_homes(arguments.seed, meters, mlmds),
+        start_min=arguments.start,
+        profiles=arguments.profiles,
+        kills=arguments.kill,
+        arch=arguments.arch,
+    )
+
+
+def _observers(arguments: argparse.Namespace) -> list[Observer]:
+    """What attaches to the run because of the arguments."""
+    return []
+
+
+def _conclude(result: dict[str, Any], run_dir: Path) -> int:
     print(summary(result))
     print(f"\nthe whole report: {run_dir / 'report.json'}")
     print(f"check the chain yourself: truewatt ledger verify --home {run_dir / 'ledger'}")
-    broken = report.failures(result)
+    broken = result["failures"]
     for line in broken:
         say(f"BROKEN: {line}")
     return _EXIT_BROKEN if broken else 0
@@ -140,10 +161,11 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--minutes", type=_positive, default=3.0, help="how long to run (default 3)")
+    add("--minutes", type=_positive, help="how long to run (default a day; headless 3)")
     add("--seed", type=int, default=1, help="of homes, noise and power cuts (default 1)")
     add("--speed", type=_positive, default=60.0, help="simulated time per real time (default 60)")
-    add("--homes", type=_homes, default=3, help="homes with a meter each, 1 to 60 (default 3)")
+    add("--mlmds", type=_mlmds, help="M-LMDs with a bus each (default 3)")
+    add("--meters", type=_meters, default=_METERS, help="homes, a meter each (default 30)")
     add("--start", type=_time_of_day, default=16 * 60, metavar="HH:MM", help="default 16:00")
     add("--profiles", type=_file, metavar="FILE", help="CSV of measured homes (docs/profiles.md)")
     add("--kill", type=int, default=0, metavar="N", help="cut the power of a part N times")
@@ -161,10 +183,18 @@ def _positive(text: str) -> float:
     return value
 
 
-def _homes(text: str) -> int:
+def _mlmds(text: str) -> int:
+    return _whole(text, MAX_MLMDS)
+
+
+def _meters(text: str) -> int:
+    return _whole(text, MAX_MLMDS * MAX_METERS_PER_MLMD)
+
+
+def _whole(text: str, most: int) -> int:
     value = int(text)
-    if not 1 <= value <= 60:
-        raise argparse.ArgumentTypeError("expected 1 to 60 homes")
+    if not 1 <= value <= most:
+        raise argparse.ArgumentTypeError(f"expected 1 to {most}")
     return value
 
 

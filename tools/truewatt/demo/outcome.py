@@ -11,7 +11,7 @@ from truewatt.demo import report
 from truewatt.demo.accounting import SignedRecord, account, parse
 from truewatt.demo.ledger_view import read_ledger
 from truewatt.demo.physics_log import PhysicsLog, balance, switchings
-from truewatt.demo.scenario import CHAIN_ID, channel_names
+from truewatt.demo.scenario import CHAIN_ID
 from truewatt.demo.site import Site
 from wireformat.cose import KID_BYTES
 
@@ -39,7 +39,7 @@ def account_for(
             ledger_account=account(kept, on_ledger, end_s),
             refusals=refusals,
             ledger=ledger,
-            balance=balance(physics, kept, channel_names),
+            balance=balance(physics, kept, site.scenario.channel_names),
             physics=physics,
             switchings=switchings(site.run_dir / "rig" / "switches.jsonl"),
             kept=kept,

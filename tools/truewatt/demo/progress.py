@@ -58,16 +58,14 @@ class Progress:
         try:
             status = rig_request(self._site.run_dir, {"cmd": "status"})
             load_w, free_w = status["feeder"]["power_w"], status["uncontrolled"]["power_w"]
-            boards = status["boards"].values()
+            boards = list(status["boards"].values())
         except (OSError, LookupError, ValueError):
             return "feeder -"
-        relays = "".join(
-            ("#" if closed else ".") for board in boards for closed in board["relays"].values()
-        )
+        closed = [state for board in boards for state in board["relays"].values()]
         on = sum(board["on"] for board in boards)
         return (
             f"feeder {load_w / 1000:6.2f} kW (uncontrolled {free_w / 1000:6.2f})"
-            f"  relays {relays}  boards on {on}"
+            f"  relays closed {sum(closed)}/{len(closed)}  boards on {on}"
         )
 
     async def _ledger(self, client: RpcClient) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from truewatt.demo.accounting import Account, SignedRecord
 from truewatt.demo.ledger_view import LedgerView
 from truewatt.demo.physics_log import Balance, PhysicsLog, Switching
-from truewatt.demo.scenario import ASSETS, MLMD, Scenario
+from truewatt.demo.scenario import ASSETS, Scenario
 from wireformat.chained import Outcome
 from wireformat.codes import DONE
 
@@ -113,6 +113,7 @@ def event_to_relay_ms(evidence: Evidence) -> list[int]:
     """
     ledger = evidence.ledger
     intents = {intent.id: intent for intent in ledger.intents}
+    mlmds = evidence.scenario.mlmds
     found = []
     for name, records in evidence.kept.items():
         moves = [move for move in evidence.switchings if move.board == name]
@@ -121,7 +122,7 @@ def event_to_relay_ms(evidence: Evidence) -> list[int]:
             if not isinstance(record, Outcome) or record.status != DONE:
                 continue
             intent = intents.get(record.command_id)
-            move = _move_of(record, moves, "breaker" if name == MLMD else ASSETS[record.asset])
+            move = _move_of(record, moves, "breaker" if name in mlmds else ASSETS[record.asset])
             if intent is not None and move is not None:
                 found.append(move.t_ms - ledger.final_ms[intent.height])
     return sorted(found)

@@ -7,15 +7,16 @@ import json
 import socket
 import sys
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 
 from gateway.store import Head, Store, StoreError
 from ledger.clock import ENV, Clock
 from ledger.rpc.client import RpcClient, RpcError, TxFound
 from ledger.tx import tx_id
-from truewatt.demo import chaos, outcome, site
+from truewatt.demo import chaos, outcome, report, site
+from truewatt.demo.observer import Observer
 from truewatt.demo.parts import Part, PartFailed, ProcessPart, wait_for_file
 from truewatt.demo.progress import Progress
 from truewatt.demo.scenario import Scenario
@@ -24,10 +25,12 @@ from truewatt.emulator.board import EmulatedBoard
 
 Say = Callable[[str], None]
 
-_READY_S = 60.0
+_READY_S, _READY_PER_BOARD_S = 60.0, 1.0
 _HAND_IN_S = 60.0
+_HANDED_IN_AT_ONCE = 80
+"""Below what the ledger lets one signer have waiting."""
 _DRAIN_S = 60.0
-_LINE_EVERY_S, _SWITCHINGS_EVERY_S = 10.0, 1.0
+_LINE_EVERY_S, _SWITCHINGS_EVERY_S, _HEARD_EVERY_S = 10.0, 1.0, 5.0
 
 
 class BoardPart:
@@ -46,8 +49,9 @@ class BoardPart:
 class Run:
     """A built site with its clock running and its parts under supervision."""
 
-    def __init__(self, built: site.Site, say: Say) -> None:
+    def __init__(self, built: site.Site, say: Say, observers: Sequence[Observer] = ()) -> None:
         self.site = built
+        self.observers = observers
         self.say = say
         self.clock = Clock.starting_at(built.scenario.start_ms, built.scenario.speed)
         self.supervisor = Supervisor(_parts(built, self.clock), say)
@@ -59,14 +63,21 @@ class Run:
             await self.start(client)
             progress = asyncio.create_task(self._tell(client))
             try:
-                targets = ["gateway", "ledger", *scenario.boards]
-                cuts = chaos.plan(scenario.seed, scenario.kills, targets, scenario.wall_s)
-                await self.supervisor.run(scenario.wall_s, cuts)
-                end_s = self.clock.unix_ms() // 1000
-                await self._drain(end_s)
+                async with AsyncExitStack() as attached:
+                    await self._attach(attached)
+                    targets = ["gateway", "ledger", *scenario.boards]
+                    cuts = chaos.plan(scenario.seed, scenario.kills, targets, scenario.wall_s)
+                    await self.supervisor.run(scenario.wall_s, cuts)
+                    end_s = self.clock.unix_ms() // 1000
+                    await self._drain(end_s)
             finally:
                 progress.cancel()
         return end_s
+
+    async def _attach(self, attached: AsyncExitStack) -> None:
+        for observer in self.observers:
+            await observer.start(self.site, self.clock, self.supervisor)
+            attached.push_async_callback(observer.stop)
 
     async def start(self, client: RpcClient) -> None:
         """In the order of a real site: the chain, the boards and their gateway, people's wishes."""
@@ -85,17 +96,21 @@ class Run:
 
     async def _hand_in(self, client: RpcClient, transactions: list[bytes]) -> None:
         """Hand in transactions in their order, each again until a block holds it."""
+        for at in range(0, len(transactions), _HANDED_IN_AT_ONCE):
+            await self._hand_in_some(client, transactions[at : at + _HANDED_IN_AT_ONCE])
+
+    async def _hand_in_some(self, client: RpcClient, transactions: list[bytes]) -> None:
         deadline = time.monotonic() + _HAND_IN_S
-        for tx in transactions:
-            while (found := await self._try(client, tx)) is None:
-                if (
-                    time.monotonic() > deadline
-                    or self.supervisor.parts["ledger"].poll() is not None
-                ):
-                    raise PartFailed("the ledger took no transaction; see logs/ledger.log")
-                await asyncio.sleep(0.05)
-            if found.code:
-                raise PartFailed(f"the ledger refused a transaction: {found.log}")
+        while transactions:
+            found = [await self._try(client, tx) for tx in transactions]
+            for answer in found:
+                if answer is not None and answer.code:
+                    raise PartFailed(f"the ledger refused a transaction: {answer.log}")
+            pairs = zip(transactions, found, strict=True)
+            transactions = [tx for tx, answer in pairs if answer is None]
+            if time.monotonic() > deadline or self.supervisor.parts["ledger"].poll() is not None:
+                raise PartFailed("the ledger took no transaction; see logs/ledger.log")
+            await asyncio.sleep(0.05)
 
     async def _try(self, client: RpcClient, tx: bytes) -> TxFound | None:
         try:
@@ -108,13 +123,17 @@ class Run:
 
     async def _wait_for_boards(self) -> None:
         """Until the gateway holds a record of every board."""
-        deadline = time.monotonic() + _READY_S
         addresses = set(self.site.addresses.values())
-        while not addresses <= _heads(self._store_path).keys():
+        deadline = time.monotonic() + _READY_S + _READY_PER_BOARD_S * len(addresses)
+        told = time.monotonic()
+        while not addresses <= (heard := _heads(self._store_path).keys()):
             if time.monotonic() > deadline:
                 raise PartFailed("not every board was heard; see logs/gateway.log and boards/")
+            if time.monotonic() > told + _HEARD_EVERY_S:
+                told = time.monotonic()
+                self.say(f"heard {len(addresses & heard)} of {len(addresses)} boards")
             self.supervisor.revive()
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.2)
 
     async def _tell(self, client: RpcClient) -> None:
         progress = Progress(self.site, self.clock)
@@ -146,18 +165,24 @@ class Run:
         self.supervisor.stop(order)
 
 
-def run(scenario: Scenario, run_dir: Path, say: Say) -> dict[str, object]:
+def run(
+    scenario: Scenario, run_dir: Path, say: Say, observers: Sequence[Observer] = ()
+) -> dict[str, object]:
     """Do a whole run in `run_dir`, which must not exist; returns its report."""
-    running = Run(site.build(run_dir, scenario, _free_port(), say), say)
+    running = Run(site.build(run_dir, scenario, _free_port(), say), say, observers)
     try:
         end_s = asyncio.run(running.live())
         running.stop()
     finally:
         running.supervisor.kill_all()
     supervisor = running.supervisor
-    report = outcome.account_for(running.site, end_s, supervisor.kills, supervisor.restarts, say)
-    (run_dir / "report.json").write_text(json.dumps(report, indent=2) + "\n")
-    return report
+    found = outcome.account_for(running.site, end_s, supervisor.kills, supervisor.restarts, say)
+    for observer in observers:
+        found |= observer.findings()
+    broken = [line for observer in observers for line in observer.failures()]
+    found["failures"] = report.failures(found) + broken
+    (run_dir / "report.json").write_text(json.dumps(found, indent=2) + "\n")
+    return found
 
 
 def _is_drained(path: Path, boards: set[bytes], end_s: int) -> bool:

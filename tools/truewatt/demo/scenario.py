@@ -1,4 +1,4 @@
-"""What the demo builds, as data: an M-LMD, homes with a meter each, what is behind their relays.
+"""What the demo builds, as data: M-LMDs, homes with a meter each, what is behind their relays.
 
 One place decides names, addresses, pins and sizes; `site` turns them into the files that the
 rig, the boards, the gateway and the ledger read.
@@ -7,6 +7,8 @@ rig, the boards, the gateway and the ledger read.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from random import Random
 
@@ -15,22 +17,28 @@ from wireformat import codes
 
 AREA = 1
 CHAIN_ID = "truewatt-demo"
-MLMD = "x1"
-BUS = "bus0"
 
 WATER_HEATER, EV = 0, 1
 ASSETS = ("water_heater", "ev")
 RELAY_PINS = (26, 27)
 UTC_DAY_S = 86_400
 
-FIXED_LIMIT_W = 40_000
-OVERLOAD_LIMIT_W = 30_000
+FIRST_METER = 11
+"""Bus address of a section's first meter; its M-LMD is at 1."""
+MAX_METERS_PER_MLMD = 100
+MAX_MLMDS = 30
+
 OVERLOAD_DELAY_MS = 900_000
 """The overload limit stands for a warming cable: the contract has this long to shed before the
 breaker would. The fixed limit acts within a second."""
 
+FIXED_LIMIT_W_PER_HOME, LEAST_FIXED_LIMIT_W, MOST_FIXED_LIMIT_W = 7_000, 40_000, 250_000
+"""The breaker's size: what homes draw together with every load on, 3 x 100 A for ten of them; at
+least 3 x 63 A, and at most what the ledger believes of a section."""
+OVERLOAD_PERCENT = 75
+"""What the cable bears for longer than `OVERLOAD_DELAY_MS`, of the fixed limit."""
 EVENING_LIMIT_W_PER_HOME = 3_000
-"""What the operator grants each home of the section this evening."""
+"""What the operator grants each home of a section this evening."""
 
 ORIGIN_MS = 1_782_864_000_000
 """Simulated time that every run begins at, less the time of day: 2026-07-01T00:00:00Z."""
@@ -38,16 +46,48 @@ ORIGIN_MS = 1_782_864_000_000
 
 @dataclass(frozen=True)
 class HomePlan:
-    """One home: its assets' powers, the price its owner accepts, when the car must be full."""
+    """One home: its place, its assets' powers, the price its owner accepts, when the car must be
+    full. `address` is the meter's on the bus of its section."""
 
     name: str
     meter: str
+    section: str
     address: int
     heater_w: int
     ev_w: int
     ev_need_wh: int
     price_limit: int
     ev_deadline_s: int
+
+
+@dataclass(frozen=True)
+class Section:
+    """An M-LMD, its RS-485 bus, and the homes behind it. Limits in W."""
+
+    mlmd: str
+    bus: str
+    homes: tuple[HomePlan, ...]
+
+    @property
+    def boards(self) -> list[str]:
+        """Names of the boards on the bus, the M-LMD first."""
+        return [self.mlmd, *(home.meter for home in self.homes)]
+
+    @property
+    def fixed_limit_w(self) -> int:
+        """The M-LMD trips within a second above it."""
+        wanted_w = max(FIXED_LIMIT_W_PER_HOME * len(self.homes), LEAST_FIXED_LIMIT_W)
+        return min(wanted_w, MOST_FIXED_LIMIT_W)
+
+    @property
+    def overload_limit_w(self) -> int:
+        """The M-LMD trips above it after `OVERLOAD_DELAY_MS`."""
+        return self.fixed_limit_w * OVERLOAD_PERCENT // 100
+
+    @property
+    def evening_limit_w(self) -> int:
+        """What the operator limits the section to."""
+        return min(EVENING_LIMIT_W_PER_HOME * len(self.homes), self.overload_limit_w)
 
 
 @dataclass(frozen=True)
@@ -74,31 +114,56 @@ class Scenario:
         """Real seconds that the run takes, without setting up and draining."""
         return self.minutes * 60.0
 
+    @cached_property
+    def sections(self) -> tuple[Section, ...]:
+        """The M-LMDs with what is behind them, in the order of the homes."""
+        behind = groupby(self.homes, lambda home: home.section)
+        return tuple(
+            Section(name, f"bus{number}", tuple(homes))
+            for number, (name, homes) in enumerate(behind, 1)
+        )
+
     @property
-    def evening_limit_w(self) -> int:
-        """What the operator limits the section to."""
-        return min(EVENING_LIMIT_W_PER_HOME * len(self.homes), OVERLOAD_LIMIT_W)
+    def mlmds(self) -> list[str]:
+        """Names of the M-LMDs."""
+        return [section.mlmd for section in self.sections]
 
     @property
     def boards(self) -> list[str]:
-        """Names of all boards, the M-LMD first."""
-        return [MLMD, *(home.meter for home in self.homes)]
+        """Names of all boards, the M-LMDs first."""
+        return [*self.mlmds, *(home.meter for home in self.homes)]
+
+    def section_of(self, board: str) -> Section:
+        """The section whose bus the board is on."""
+        return next(section for section in self.sections if board in section.boards)
+
+    def channel_names(self, board: str) -> tuple[str, ...]:
+        """What each channel of a board measures, as the rig's log calls it."""
+        return ("section",) if board in self.mlmds else ("load", "pv")
 
 
-def plan_homes(seed: int, count: int) -> tuple[HomePlan, ...]:
-    """Homes of a seed. Half of the cars have a deadline soon enough to overrule the price.
+def plan_homes(seed: int, count: int, mlmds: int = 1) -> tuple[HomePlan, ...]:
+    """Homes of a seed, in equal parts behind each M-LMD: the first ones behind `x1`.
+
+    Half of the cars have a deadline soon enough to overrule the price.
 
     Their owners' limits lie apart, as people's do: if all let go and came back at one price, the
     price would swing with them.
     """
     homes = []
-    for number in range(1, count + 1):
+    seats = [
+        (f"x{mlmd + 1}", FIRST_METER + seat)
+        for mlmd in range(mlmds)
+        for seat in range(count // mlmds + (mlmd < count % mlmds))
+    ]
+    for number, (section, address) in enumerate(seats, 1):
         rng = Random(f"home-{seed}-{number}")
         homes.append(
             HomePlan(
                 name=f"h{number}",
                 meter=f"m{number}",
-                address=10 + number,
+                section=section,
+                address=address,
                 heater_w=rng.choice([1500, 2000, 2500]),
                 ev_w=3700,
                 ev_need_wh=rng.choice([7000, 9000, 11000]),
@@ -139,9 +204,12 @@ def rig_config(scenario: Scenario) -> dict[str, object]:
     return {
         "seed": scenario.seed,
         "out": "rig",
-        "buses": [{"name": BUS, "baud": 9600, "paced": False, "boards": scenario.boards}],
+        "buses": [
+            {"name": section.bus, "baud": 9600, "paced": False, "boards": section.boards}
+            for section in scenario.sections
+        ],
         "boards": {
-            MLMD: {"role": "mlmd"},
+            **{name: {"role": "mlmd"} for name in scenario.mlmds},
             **{home.meter: {"role": "meter", "home": home.name} for home in scenario.homes},
         },
         "homes": [_home(home) for home in scenario.homes],
@@ -153,7 +221,7 @@ def rig_config(scenario: Scenario) -> dict[str, object]:
 def _home(home: HomePlan) -> dict[str, object]:
     return {
         "name": home.name,
-        "section": MLMD,
+        "section": home.section,
         "assets": {
             "water_heater": {"power_w": home.heater_w},
             "ev": {
@@ -181,14 +249,15 @@ def board_config(scenario: Scenario, name: str, operator_root: bytes) -> dict[st
         "journal_kib": 768,
         "wdt_ms": 60_000,
     }
-    if name == MLMD:
+    if name in scenario.mlmds:
+        section = scenario.section_of(name)
         return config | {
             "role": "mlmd",
             "bus": {"address": 1, "uart": 1},
             "channels": [{"kind": "section", "energy": "grid", "sensor": 1}],
             "relays": [{"pin": RELAY_PINS[0], "safe": "closed", "name": "breaker"}],
-            "fixed_limit_w": FIXED_LIMIT_W,
-            "overload_limit_w": OVERLOAD_LIMIT_W,
+            "fixed_limit_w": section.fixed_limit_w,
+            "overload_limit_w": section.overload_limit_w,
             "breaker": {"overload_delay_ms": OVERLOAD_DELAY_MS},
         }
     home = next(home for home in scenario.homes if home.meter == name)
@@ -205,8 +274,3 @@ def board_config(scenario: Scenario, name: str, operator_root: bytes) -> dict[st
             {"pin": RELAY_PINS[EV], "safe": "open", "name": ASSETS[EV]},
         ],
     }
-
-
-def channel_names(name: str) -> tuple[str, ...]:
-    """What each channel of a board measures, as the rig's log calls it."""
-    return ("section",) if name == MLMD else ("load", "pv")

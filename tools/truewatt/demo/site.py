@@ -7,7 +7,9 @@ interfaces; only the cable to each board is emulated.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,14 +107,25 @@ def build(run_dir: Path, scenario: Scenario, rpc_port: int, say: Say) -> Site:
     _ledger_home(run_dir, scenario, seeds)
     (run_dir / "rig.json").write_text(json.dumps(plan.rig_config(scenario), indent=1))
     root = keys.public_key(seeds["operator"])
-    enrolments = {}
-    for name in scenario.boards:
-        say(f"board {name}: makes its key, takes its configuration")
-        config = plan.board_config(scenario, name, root)
-        enrolments[name] = make_board(run_dir, scenario, name).provision(config)
+    enrolments = _provision(run_dir, scenario, root, say)
     site = Site(run_dir, scenario, rpc_port, seeds, enrolments)
     site.gateway_config.write_text(_gateway_toml(site))
     return site
+
+
+def _provision(run_dir: Path, scenario: Scenario, root: bytes, say: Say) -> dict[str, bytes]:
+    """Each board makes its key and takes its configuration; as many at once as there are cores."""
+
+    def provision(name: str) -> bytes:
+        config = plan.board_config(scenario, name, root)
+        return make_board(run_dir, scenario, name).provision(config)
+
+    names, enrolments = scenario.boards, {}
+    with ThreadPoolExecutor(os.cpu_count()) as programmers:
+        for name, enrolment in zip(names, programmers.map(provision, names), strict=True):
+            enrolments[name] = enrolment
+            say(f"board {name} has its key and configuration ({len(enrolments)}/{len(names)})")
+    return enrolments
 
 
 def _ledger_home(run_dir: Path, scenario: Scenario, seeds: dict[str, bytes]) -> None:
@@ -168,26 +181,35 @@ def _gateway_toml(site: Site) -> str:
         f'chain_id = "{plan.CHAIN_ID}"',
         f'operator_root = "{site.operator_root.hex()}"',
         'genesis = "ledger/genesis.json"',
+    ]
+    for section in site.scenario.sections:
+        lines += _bus_toml(site, section)
+    return "\n".join(lines) + "\n"
+
+
+def _bus_toml(site: Site, section: plan.Section) -> list[str]:
+    lines = [
         "",
         "[[bus]]",
-        f'name = "{plan.BUS}"',
-        f'port = "rig/tty/{plan.BUS}"',
+        f'name = "{section.bus}"',
+        f'port = "rig/tty/{section.bus}"',
         "baud = 9600",
     ]
-    for name in site.scenario.boards:
+    for name in section.boards:
         address = plan.board_config(site.scenario, name, site.operator_root)["bus"]
         assert isinstance(address, dict)
         lines += ["", "[[bus.device]]", f"address = {address['address']}", f'name = "{name}"']
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def enrolments(site: Site) -> list[bytes]:
     """What the installer hands in: each board's enrolment, with the M-LMD that it is behind."""
+    addresses, mlmds = site.addresses, site.scenario.mlmds
     bodies = [
         EnrolBody(
             enrolment=site.enrolments[name],
             area=plan.AREA,
-            section=b"" if name == plan.MLMD else site.addresses[plan.MLMD],
+            section=b"" if name in mlmds else addresses[site.scenario.section_of(name).mlmd],
         )
         for name in site.scenario.boards
     ]
@@ -195,8 +217,8 @@ def enrolments(site: Site) -> list[bytes]:
 
 
 def orders(site: Site) -> list[bytes]:
-    """What people want: the operator registers the owner and limits the evening's load, the owner
-    says what each asset may cost and when it must have run."""
+    """What people want: the operator registers the owner and limits each section's evening load,
+    the owner says what each asset may cost and when it must have run."""
     addresses = site.addresses
     meters = [addresses[home.meter] for home in site.scenario.homes]
     owner = keys.public_key(site.seeds["prosumer"])
@@ -204,15 +226,18 @@ def orders(site: Site) -> list[bytes]:
         AccountBody(public_key=owner, devices=meters[at : at + _DEVICES_PER_ACCOUNT_TX])
         for at in range(0, len(meters), _DEVICES_PER_ACCOUNT_TX)
     ]
-    limit = SectionLimitBody(
-        mlmd=addresses[plan.MLMD],
-        limit_w=site.scenario.evening_limit_w,
-        until_s=site.scenario.start_ms // 1000 + plan.UTC_DAY_S,
-    )
+    limits = [
+        SectionLimitBody(
+            mlmd=addresses[section.mlmd],
+            limit_w=section.evening_limit_w,
+            until_s=site.scenario.start_ms // 1000 + plan.UTC_DAY_S,
+        )
+        for section in site.scenario.sections
+    ]
     wishes = [
         body for home in site.scenario.homes for body in _preferences(home, addresses[home.meter])
     ]
-    return _signed(site, "operator", [*accounts, limit]) + _signed(site, "prosumer", wishes)
+    return _signed(site, "operator", [*accounts, *limits]) + _signed(site, "prosumer", wishes)
 
 
 def _signed(site: Site, who: str, bodies: Sequence[Body]) -> list[bytes]:

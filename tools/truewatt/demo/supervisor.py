@@ -30,26 +30,29 @@ class Supervisor:
         self._say = say
         self._down_until: dict[str, float] = {}
         self._ended_at: dict[str, list[float]] = {}
-        self._running = False
+        self._ending = False
 
     def start(self, names: Sequence[str] | None = None) -> None:
         """Start all parts, or those named."""
-        self._running = True
         for name in names if names is not None else self.parts:
             self.parts[name].start()
 
     async def run(self, wall_s: float, cuts: Sequence[Cut]) -> None:
-        """Watch the parts for `wall_s` real seconds, cutting power as planned.
+        """Watch the parts for `wall_s` real seconds or until `end_soon`, cutting power as planned.
 
         On a machine that is too busy to cut in time the run gets longer, not milder.
         """
         started = time.monotonic()
         pending = sorted(cuts)
-        while (elapsed := time.monotonic() - started) < wall_s or pending:
+        while not self._ending and ((elapsed := time.monotonic() - started) < wall_s or pending):
             while pending and pending[0].at_s <= elapsed:
                 self._cut(pending.pop(0))
             self.revive()
             await asyncio.sleep(0.05)
+
+    def end_soon(self) -> None:
+        """Let `run` return with its next turn: the rest of the run's time is not wanted."""
+        self._ending = True
 
     def revive(self) -> None:
         """Restart what is down and due; called in every turn, while draining too."""
