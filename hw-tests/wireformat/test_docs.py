@@ -59,12 +59,14 @@ def test_flags() -> None:
     # Every bit up to the last is there.
     assert sorted(said.values()) == [1 << bit for bit in range(len(said))]
     masks = {name for name, value in vars(codes).items() if value in said.values()}
-    assert len(said) == 9
+    assert len(said) == 10
     assert set(said) <= masks
 
 
 def test_kinds_roles_and_states() -> None:
     assert {int(row[0]): row[1] for row in _rows("Event kind")} == codes.EVENT_KINDS
+    assert {int(row[0]): row[1] for row in _rows("Action")} == codes.ACTIONS
+    assert {int(row[0]): row[1] for row in _rows("Board role")} == codes.BOARD_ROLES
     assert {int(row[0]): row[1] for row in _rows("Key role")} == codes.KEY_ROLES
     assert {int(row[0]): row[1] for row in _rows("Outcome status")} == codes.OUTCOME_STATUS
     states = {f"INBOX_{row[1].upper()}": int(row[0]) for row in _rows("State")}

@@ -10,12 +10,14 @@ RELAY_2_CLOSED = 32
 BOUNDARY = 64
 SAFE_STATE = 128
 SENSOR_FAULT = 256
+OPTED_OUT = 512
 RELAY_CLOSED = (RELAY_1_CLOSED, RELAY_2_CLOSED)
 FLAGS_MAX = 0xFFFF
 
 # Roles of a board (enrolment).
-METER, MLMD = 1, 2
-BOARD_ROLES = {METER: "meter", MLMD: "mlmd"}
+# ATTESTED: a commercial device that can't sign; the gateway signs for it, with a key per device.
+METER, MLMD, ATTESTED = 1, 2, 3
+BOARD_ROLES = {METER: "meter", MLMD: "mlmd", ATTESTED: "attested"}
 
 # Roles of a certified key (certificate).
 CONTROL, ACK, DELEGATION, INSTALLER = 1, 2, 3, 4
@@ -50,7 +52,7 @@ TRIP_CAUSES = {
 
 # Kinds of event records.
 EV_BOOT, EV_TRIP, EV_LOCKOUT, EV_TAMPER, EV_JOURNAL_GAP, EV_SAFE_STATE, EV_RECOVERED = range(1, 8)
-EV_BREAKER_CLOSED, EV_SENSOR_FAULT = 8, 9
+EV_BREAKER_CLOSED, EV_SENSOR_FAULT, EV_OPT_OUT, EV_OPT_IN = 8, 9, 10, 11
 EVENT_KINDS = {
     EV_BOOT: "boot",
     EV_TRIP: "trip",
@@ -61,11 +63,20 @@ EVENT_KINDS = {
     EV_RECOVERED: "communication recovered",
     EV_BREAKER_CLOSED: "breaker closed",
     EV_SENSOR_FAULT: "sensor fault",
+    EV_OPT_OUT: "opted out",
+    EV_OPT_IN: "opted in",
 }
 
-# Command actions. `value` is watts for SET_LIMIT and unused (0) otherwise.
-OPEN, CLOSE, SET_LIMIT = 1, 2, 3
-ACTIONS = {OPEN: "open", CLOSE: "close", SET_LIMIT: "set limit"}
+# Command actions. `value`: W of SET_LIMIT, CHARGE and DISCHARGE, 1 to 4 of SET_MODE, else 0.
+OPEN, CLOSE, SET_LIMIT, SET_MODE, CHARGE, DISCHARGE = 1, 2, 3, 4, 5, 6
+ACTIONS = {
+    OPEN: "open",
+    CLOSE: "close",
+    SET_LIMIT: "set limit",
+    SET_MODE: "set mode",
+    CHARGE: "charge",
+    DISCHARGE: "discharge",
+}
 
 # How a command ended (outcome.status).
 DONE, REFUSED, EXPIRED = 1, 2, 3
@@ -96,6 +107,7 @@ R_BAD_VALUE = 20
 R_FLASH = 21
 R_INTERRUPTED = 22
 R_HARDWARE = 23
+R_OPTED_OUT = 24
 REASONS = {
     R_NONE: "none",
     R_MALFORMED: "malformed",
@@ -121,6 +133,7 @@ REASONS = {
     R_FLASH: "flash failed",
     R_INTERRUPTED: "interrupted",
     R_HARDWARE: "hardware did not follow",
+    R_OPTED_OUT: "opted out",
 }
 
 # State of a frame that was written to a board's inbox.

@@ -18,7 +18,7 @@ class Command(Record):
         (1, "counter", Uint(U48), False),
         (2, "target", Bytes(ADDRESS_BYTES), False),
         (3, "asset", Uint(U8), False),  # relay number from 0; the breaker of an M-LMD is 0
-        (4, "action", Uint(U8), False),  # codes.OPEN | CLOSE | SET_LIMIT
+        (4, "action", Uint(U8), False),  # codes.ACTIONS
         (5, "value", Uint(U32), False),
         (6, "not_before_s", Uint(U48), False),
         (7, "expires_s", Uint(U48), False),
@@ -93,7 +93,7 @@ class Enrolment(Record):
     CODE = 11
     FIELDS = (
         (0, "public_key", Bytes(32), False),
-        (1, "role", Uint(U8), False),  # codes.METER | MLMD
+        (1, "role", Uint(U8), False),  # codes.METER | MLMD | ATTESTED
         # per channel: what it measures (codes.LOAD ...), energy type (codes.SOLAR ...)
         (2, "channels", Many(Row(Uint(U8), Uint(U8)), 1, 4), False),
         (3, "hardware_id", Bytes(16, 1), False),
