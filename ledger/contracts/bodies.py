@@ -70,17 +70,22 @@ class AccountBody(Body):
 
 
 class EnrolBody(Body):
-    """Installer: a board's signed enrolment, its area, and the M-LMD that it stands behind."""
+    """Installer: a board's signed enrolment, its area, and the M-LMD that it stands behind.
+
+    `behind` names the meter whose circuit it is part of, so that its energy is counted once.
+    """
 
     TYPE = "enrol"
     FIELDS = (
         (0, "enrolment", _SIGNED, False),
         (1, "area", Uint(U32), False),
         (2, "section", Bytes(ADDRESS_BYTES, 0), False),
+        (3, "behind", _ADDRESS, True),
     )
     enrolment: bytes
     area: int
     section: bytes
+    behind: bytes | None
 
 
 class RevokeBody(Body):

@@ -26,6 +26,13 @@ OPEN, DONE, REFUSED, EXPIRED = 0, 1, 2, 3
 INTENT_STATUS = {OPEN: "open", DONE: "done", REFUSED: "refused", EXPIRED: "expired"}
 """1 to 3 are the wire's `codes.OUTCOME_STATUS`."""
 
+SIGNED, ATTESTED = 0, 1
+TRUST = {SIGNED: "signed", ATTESTED: "attested"}
+"""Whose word a board's readings are: its own key's, or that of the gateway which read a meter.
+
+Attested energy settles only up to what the M-LMD's own measurement leaves (docs/ledger.md).
+"""
+
 RELAY_OPEN, RELAY_CLOSED, RELAY_UNKNOWN = 0, 1, 2
 
 
@@ -44,7 +51,10 @@ def unpack(cls: type[T], data: bytes) -> T:
 
 @dataclass(slots=True)
 class Device:
-    """`registry/device/<addr>`: what an enrolled board is (fixed) and how it stands (status)."""
+    """`registry/device/<addr>`: what an enrolled board is (fixed) and how it stands (status).
+
+    `trust` is of `TRUST`; `behind` the meter that measures this device's energy too, or empty.
+    """
 
     public_key: bytes
     role: int
@@ -59,6 +69,8 @@ class Device:
     enrolled_height: int
     status: int = ACTIVE
     status_height: int = 0
+    trust: int = SIGNED
+    behind: bytes = b""
 
 
 @dataclass(slots=True)

@@ -52,4 +52,5 @@ def _register_fault(
 
 def _most_w(ctx: Context, device: Device) -> int:
     limits = ctx.params.limits
-    return limits.max_section_w if device.role == codes.MLMD else limits.max_channel_w
+    is_section = any(kind == codes.SECTION for kind, _ in device.channels)
+    return limits.max_section_w if is_section else limits.max_channel_w

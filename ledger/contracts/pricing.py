@@ -7,6 +7,7 @@ of about the running interval: a backlog after an outage moves no price.
 
 from __future__ import annotations
 
+from ledger.contracts import registry
 from ledger.contracts.context import Context, load, u32, u64
 from ledger.contracts.formulas import FORMULAS
 from ledger.contracts.metering import Measured
@@ -50,6 +51,8 @@ def on_reading(ctx: Context, measured: Measured) -> None:
     record, area = measured.record, ctx.params.area(measured.device.area)
     if measured.energy_wh is None or not isinstance(record, Reading) or area is None:
         return
+    if not registry.measures_a_home(measured.device):
+        return
     interval = _interval(ctx, area)
     earliest_ms = interval.start_ms - area.price_interval_s * 1000
     if record.flags & codes.CLOCK_UNTRUSTED or record.time_s * 1000 < earliest_ms:
@@ -62,7 +65,7 @@ def on_reading(ctx: Context, measured: Measured) -> None:
     ):
         if kind == codes.LOAD:
             interval.load_wh += import_wh * counted_s // elapsed_s
-        else:
+        elif kind == codes.GENERATION:
             share_wh = export_wh * counted_s // elapsed_s
             generated[energy] = generated.get(energy, 0) + share_wh
     interval.generated_wh = [[energy, generated[energy]] for energy in sorted(generated)]

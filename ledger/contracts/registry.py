@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ledger.contracts import objects
 from ledger.contracts.bodies import AccountBody, CertificateBody, EnrolBody, RevokeBody
 from ledger.contracts.context import Context, iterate, load, u32
 from ledger.contracts.errors import (
@@ -42,6 +43,7 @@ OPERATOR_ROLE, PROSUMER_ROLE = 0, 16
 _CHANNELS_OF = {
     codes.METER: (codes.LOAD, codes.GENERATION),
     codes.MLMD: (codes.SECTION,),
+    codes.ATTESTED: (codes.LOAD, codes.GENERATION, codes.SECTION),
 }
 
 
@@ -193,6 +195,7 @@ def enrol(ctx: Context, signer: Signer, body: EnrolBody) -> None:
     record = _opened_enrolment(ctx, body.enrolment)
     _check_channels(ctx, record)
     _check_section(ctx, record, body)
+    _check_behind(ctx, record, body)
     address = _claim(ctx, record.public_key)
     ctx.save(
         DEVICE + address,
@@ -208,6 +211,8 @@ def enrol(ctx: Context, signer: Signer, body: EnrolBody) -> None:
             section=body.section,
             installer=signer.address,
             enrolled_height=ctx.height,
+            trust=objects.ATTESTED if record.role == codes.ATTESTED else objects.SIGNED,
+            behind=body.behind or b"",
         ),
     )
     ctx.state.put(AREA + u32(body.area) + address, b"\x01")
@@ -235,6 +240,9 @@ def _check_channels(ctx: Context, record: Enrolment) -> None:
             raise BadEnrolment(f"a {codes.BOARD_ROLES[record.role]} has no channel kind {kind}")
         if energy not in codes.ENERGY_TYPES:
             raise BadEnrolment(f"energy type {energy} is not registered")
+    kinds = {kind for kind, _ in record.channels}
+    if codes.SECTION in kinds and len(kinds) > 1:
+        raise BadEnrolment("a section's channels and those of a home can't be on one device")
     if record.role == codes.MLMD and not record.fixed_limit_w:
         raise BadEnrolment("an M-LMD needs fixed_limit_w, the limit that no contract raises")
 
@@ -247,6 +255,25 @@ def _check_section(ctx: Context, record: Enrolment, body: EnrolBody) -> None:
     head = need_device(ctx, body.section)
     if head.role != codes.MLMD or head.area != body.area:
         raise BadEnrolment(f"section {body.section.hex()} is no M-LMD of area {body.area}")
+
+
+def _check_behind(ctx: Context, record: Enrolment, body: EnrolBody) -> None:
+    if body.behind is None:
+        return
+    outer = need_device(ctx, body.behind)
+    if record.role != codes.ATTESTED or outer.role != codes.METER:
+        raise BadEnrolment("behind: an attested device may be part of a meter's circuit, no other")
+    if (outer.area, outer.section) != (body.area, body.section):
+        raise BadEnrolment(f"behind: meter {body.behind.hex()} is of another area or section")
+
+
+def measures_a_home(device: Device) -> bool:
+    """True if the device's energy is that of homes and counted nowhere else.
+
+    A section's or transformer's meter sees what the meters behind it count; so does the meter of
+    a home for a device on its own circuit.
+    """
+    return not device.behind and all(kind != codes.SECTION for kind, _ in device.channels)
 
 
 def revoke(ctx: Context, signer: Signer, body: RevokeBody) -> None:

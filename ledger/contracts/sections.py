@@ -54,7 +54,7 @@ def on_feeder(ctx: Context, measured: Measured) -> bool:
     oldest_s = max(section.load_time_s, ctx.now_s - max(_STALE_S, 2 * record.interval_s))
     if trusted and record.time_s < oldest_s:
         return False
-    section.load_w = abs(record.channels[0][2])
+    section.load_w = abs(sum(row[2] for row in record.channels))
     section.load_time_s = record.time_s if trusted else section.load_time_s
     ctx.save(key, section)
     limit_w = limit_in_force_w(ctx, device, section)

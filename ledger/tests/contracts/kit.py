@@ -198,10 +198,13 @@ class World:
         assert data is not None, key
         return unpack(cls, data)
 
-    def enrol(self, board: Board, section: bytes = b"", area: int = 1) -> Board:
-        self.ok(
-            "installer", setup.EnrolBody(enrolment=board.enrolment(), area=area, section=section)
+    def enrol(
+        self, board: Board, section: bytes = b"", area: int = 1, behind: bytes | None = None
+    ) -> Board:
+        body = setup.EnrolBody(
+            enrolment=board.enrolment(), area=area, section=section, behind=behind
         )
+        self.ok("installer", body)
         return board
 
     def give(self, owner: str, *boards: Board) -> None:
