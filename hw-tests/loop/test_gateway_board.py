@@ -14,10 +14,11 @@ from gateway.store import Store, StoreError
 from ledger.rpc.client import RpcClient
 from truewatt.demo import site
 from truewatt.demo.runner import Run
-from truewatt.demo.scenario import BUS, Scenario, plan_homes
+from truewatt.demo.scenario import Scenario, plan_homes
 from truewatt.emulator.rig_control import ask_rig
 from wireformat.chained import Outcome
 
+BUS = "bus1"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 PATIENCE_S = 40.0

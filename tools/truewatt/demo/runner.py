@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gateway.store import Head, Store, StoreError
 from ledger.clock import ENV, Clock
-from ledger.rpc.client import RpcClient, RpcError, TxFound
+from ledger.rpc.client import RpcClient, RpcError
 from ledger.tx import tx_id
 from truewatt.demo import chaos, outcome, report, site
 from truewatt.demo.observer import Observer
@@ -101,25 +101,30 @@ class Run:
 
     async def _hand_in_some(self, client: RpcClient, transactions: list[bytes]) -> None:
         deadline = time.monotonic() + _HAND_IN_S
-        while transactions:
-            found = [await self._try(client, tx) for tx in transactions]
-            for answer in found:
-                if answer is not None and answer.code:
-                    raise PartFailed(f"the ledger refused a transaction: {answer.log}")
-            pairs = zip(transactions, found, strict=True)
-            transactions = [tx for tx, answer in pairs if answer is None]
+        while transactions := await self._not_in_a_block(client, transactions):
             if time.monotonic() > deadline or self.supervisor.parts["ledger"].poll() is not None:
                 raise PartFailed("the ledger took no transaction; see logs/ledger.log")
             await asyncio.sleep(0.05)
 
-    async def _try(self, client: RpcClient, tx: bytes) -> TxFound | None:
-        try:
-            found = await client.tx(tx_id(tx))
-            if found is None:
-                await client.broadcast_tx_sync(tx)
-        except RpcError:
-            return None
-        return found
+    async def _not_in_a_block(self, client: RpcClient, transactions: list[bytes]) -> list[bytes]:
+        """Hand in what no block holds; that.
+
+        Stops at the first that the ledger doesn't take: with a later nonce taken, an earlier one
+        would be refused for ever.
+        """
+        missing = []
+        for at, tx in enumerate(transactions):
+            try:
+                found = await client.tx(tx_id(tx))
+                if found is None:
+                    missing.append(tx)
+                    if (await client.broadcast_tx_sync(tx)).code:
+                        return missing + transactions[at + 1 :]
+            except RpcError:
+                return missing + [other for other in transactions[at:] if other not in missing]
+            if found is not None and found.code:
+                raise PartFailed(f"the ledger refused a transaction: {found.log}")
+        return missing
 
     async def _wait_for_boards(self) -> None:
         """Until the gateway holds a record of every board."""
