@@ -3,12 +3,8 @@
 import asyncio
 import base64
 import contextlib
-import json
-from collections.abc import Callable
 
-import aiohttp
 import pytest
-from aiohttp import web
 
 from gateway.admit import Board
 from gateway.collect.collector import Collector
@@ -24,43 +20,17 @@ from gateway.store_thread import StoreThread
 from gateway.tests.plant import Plant
 from gateway.tests.signing import CHAIN, T0, seal
 from ledger.genesis import Genesis
+from truewatt.hostile.lying_node import (
+    HEADER_LIES,
+    LyingNode,
+    absence_lie,
+    height_lie,
+    listed_commands,
+    proof_lie,
+    value_lie,
+)
 from wireformat import cbor, codes
 from wireformat.control import Command
-
-Lie = Callable[[str, dict, dict], None]
-
-
-class LyingNode:
-    """A proxy before the real node; `lie(method, params, result)` may change each result."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self.lie: Lie = lambda method, params, result: None
-        self.url = ""
-
-    async def __aenter__(self) -> "LyingNode":
-        app = web.Application()
-        app.router.add_post("/", self._pass_on)
-        self._runner = web.AppRunner(app)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        self._session = aiohttp.ClientSession()
-        port = self._runner.addresses[0][1]
-        self.url = f"http://127.0.0.1:{port}"
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._session.close()
-        await self._runner.cleanup()
-
-    async def _pass_on(self, request: web.Request) -> web.Response:
-        asked = await request.json()
-        async with self._session.post(self._url, json=asked) as response:
-            answer = json.loads(await response.read())
-        if "result" in answer:
-            self.lie(asked["method"], asked["params"], answer["result"])
-        return web.json_response(answer)
 
 
 class Half:
@@ -109,28 +79,6 @@ def run(tmp_path, scenario):
     asyncio.run(main())
 
 
-def header_lie(field, value):
-    def lie(method, params, result):
-        if method == "commit":
-            result["signed_header"]["header"][field] = value
-
-    return lie
-
-
-def vote_lie(method, params, result):
-    if method == "commit":
-        votes = result["signed_header"]["commit"]["signatures"]
-        votes[0]["signature"] = base64.b64encode(bytes(64)).decode()
-
-
-HEADER_LIES = {
-    "app_hash": header_lie("app_hash", "AA" * 32),
-    "chain_id": header_lie("chain_id", "another"),
-    "time": header_lie("time", "2099-01-01T00:00:00Z"),
-    "signature": vote_lie,
-}
-
-
 def test_headers_that_do_not_verify_are_not_followed(tmp_path):
     async def scenario(plant, liar, half):
         for number, (name, lie) in enumerate(HEADER_LIES.items(), 1):
@@ -138,36 +86,10 @@ def test_headers_that_do_not_verify_are_not_followed(tmp_path):
             with pytest.raises(LedgerLied):
                 await half.node.follow()
             assert (half.node.height, half.node.lies) == (0, number), name
-        liar.lie = lambda *_: None
+        liar.honest()
         assert await half.node.follow() > 0
 
     run(tmp_path, scenario)
-
-
-def value_lie(method, params, result):
-    """Another value under the true proof."""
-    if method == "abci_query" and result["response"]["value"]:
-        raw = bytearray(base64.b64decode(result["response"]["value"]))
-        raw[10] ^= 1
-        result["response"]["value"] = base64.b64encode(raw).decode()
-
-
-def absence_lie(method, params, result):
-    """What is there, denied."""
-    if method == "abci_query":
-        result["response"].update(code=3, value=None)
-
-
-def proof_lie(method, params, result):
-    """The true value of another key's proof."""
-    if method == "abci_query":
-        result["response"]["proofOps"] = None
-
-
-def height_lie(method, params, result):
-    """A proof dated to another block, whose state had another root."""
-    if method == "abci_query":
-        result["response"]["height"] = "1"
 
 
 def test_values_without_their_proof_are_not_believed(tmp_path):
@@ -181,7 +103,7 @@ def test_values_without_their_proof_are_not_believed(tmp_path):
             with pytest.raises(LedgerBehind if lie is height_lie else LedgerLied):
                 await half.registry.refresh()
             assert half.directory.board(meter.address) is None, lie.__doc__
-        liar.lie = lambda *_: None
+        liar.honest()
         await half.registry.refresh()
         assert half.directory.board(meter.address).public_key == meter.public_key
         assert half.store.store.cache.get(DEVICE + meter.address)
@@ -211,17 +133,12 @@ def test_a_command_without_its_key_or_its_intent_is_not_taken(tmp_path):
     async def scenario(plant, liar, half):
         await half.node.follow()
         await half.registry.refresh()
-        rows = b""
-
-        def lie(method, params, result):
-            if method == "abci_query" and params["path"] == "/commands":
-                result["response"]["value"] = base64.b64encode(rows).decode()
-
-        liar.lie = lie
         rows = cbor.encode([forged_command(plant, plant.seeds["gateway"])])
+        liar.lie = listed_commands(rows)
         with pytest.raises(LedgerLied, match="control key did not sign"):
             await half.enforcer.fetch()
         rows = cbor.encode([forged_command(plant, plant.seeds["control"])])
+        liar.lie = listed_commands(rows)
         await half.enforcer.fetch()
         assert half.store.store.commands.counts() == {}
 

@@ -17,17 +17,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from wiretap import Wiretap
-
 from gateway.store import Store, StoreError
 from gateway.tests.signing import CHAIN
-from gateway.tests.test_lies import LyingNode
 from ledger import keys, setup
 from ledger.clock import Clock
 from ledger.contracts.params import Limits
 from ledger.rpc.client import RpcClient, wait_for_tx
 from truewatt.emulator.board import BoardSpec, EmulatedBoard
 from truewatt.emulator.rig_control import ask_rig
+from truewatt.hostile.lying_node import LyingNode
+from truewatt.hostile.wiretap import Wiretap
 from wireformat import codes, identity
 from wireformat.control import Enrolment
 from wireformat.registry import open_signed
@@ -302,6 +301,15 @@ class Street:
         self.until(lambda: self.relay(name, asset) == closed, f"{name} to obey")
 
     # ---- looking -------------------------------------------------------------------------------
+
+    chain_id = CHAIN
+
+    def tap_of(self, board: str) -> Wiretap:
+        """All boards are on one line."""
+        return self.tap
+
+    def bus_address(self, board: str) -> int:
+        return ADDRESSES[board]
 
     def until(self, what: Callable[[], Any], name: str, seconds: float = PATIENCE_S) -> Any:
         """What `what()` returns once it is true; the gateway's last words if it never is."""

@@ -3,29 +3,29 @@
 import random
 import time
 
-import attacker
-from attacker import answers, inbox_write, status
 from street import CHAIN
 
 from ledger.setup import seal
+from truewatt.hostile import intruder
+from truewatt.hostile.intruder import answers, ask, inbox_write, status
 from wireformat import registry
 from wireformat.control import Command
 
 
 def test_half_a_frame_then_a_reboot_leaves_nothing_of_it(street):
     """Half a request on the wire, half a command in the inbox; then the power goes and returns."""
-    order = seal(attacker.order(street, "m2"), street.seeds["control"], CHAIN)
+    order = seal(intruder.order(street, "m2"), street.seeds["control"], CHAIN)
     first, rest = order[:100], order[100:]
-    begun = inbox_write("m2", 0xFFF1, Command.CODE, first, 0, len(order))
-    assert street.tap.ask(begun)[1] == 16
-    street.tap.throw(inbox_write("m2", 0xFFF2, Command.CODE, order)[:40])
+    begun = inbox_write(0xFFF1, Command.CODE, first, 0, len(order))
+    assert ask(street, "m2", begun)[0] == 16
+    street.tap.throw(bytes((2,)) + inbox_write(0xFFF2, Command.CODE, order)[:39])
     epoch = status(street, "m2").epoch
     street.boards["m2"].kill()
     street.boards["m2"].start()
     street.until(lambda: "m2: " in street.log("gateway"), "the gateway to notice")
     street.until(lambda: answers(street, "m2", epoch + 1), "the board")
-    late = inbox_write("m2", 0xFFF1, Command.CODE, rest, 100, len(order))
-    assert street.tap.ask(late)[1:] == bytes((16 | 0x80, 3))
+    late = inbox_write(0xFFF1, Command.CODE, rest, 100, len(order))
+    assert ask(street, "m2", late) == bytes((16 | 0x80, 3))
     assert not street.relay("m2", asset=1)
     street.grows("m2")
     street.command("m2", closed=True, asset=1)

@@ -2,17 +2,18 @@
 
 import struct
 
-import attacker
 import pytest
-from attacker import give, order, put, status
 from street import ADDRESSES, CHAIN
 
+from ledger import keys
 from ledger.setup import seal
-from wireformat import codes, cose, identity, modbus_map, registry
+from truewatt.hostile import intruder
+from truewatt.hostile.forgery import STRANGER, under_another_name
+from truewatt.hostile.intruder import ask, give, order, put, status
+from wireformat import codes, identity, modbus_map, registry
 from wireformat.chained import Outcome
 from wireformat.control import Ack, Beacon, Certificate, Command
 
-STRANGER = b"\x78" * 32
 REFUSED = codes.INBOX_REFUSED
 
 
@@ -22,9 +23,8 @@ def opened(code, data):
 
 def under_the_name_of(street, holder: str, record) -> bytes:
     """A record with the key id of `holder`, signed by a stranger."""
-    genuine = cose.split(seal(record, street.seeds[holder], CHAIN))
-    forged = cose.split(seal(record, STRANGER, CHAIN))
-    return cose.assemble(genuine.protected, genuine.payload, forged.signature)
+    kid = identity.kid(keys.public_key(street.seeds[holder]))
+    return under_another_name(record, kid, CHAIN)
 
 
 def outcomes(street, name: str) -> list[Outcome]:
@@ -72,7 +72,7 @@ def test_a_command_for_a_neighbour_is_a_wrong_target(street):
 
 def test_a_genuine_command_said_again_is_a_replay(street):
     street.command("m1", closed=True)
-    commands = attacker.caught(street, "m1", Command.CODE)
+    commands = intruder.caught(street, "m1", Command.CODE)
     assert commands
     for data in commands:
         assert put(street, "m1", Command.CODE, data) == (REFUSED, codes.R_REPLAYED)
@@ -127,8 +127,8 @@ def test_a_superseded_control_key_is_out(street):
 @pytest.mark.parametrize("pdu", ["0500000000", "05001aff00", "0f0000000201ff", "0600000001"])
 def test_plain_modbus_writes_are_refused_with_exception_1(street, pdu):
     before = [street.relay("m1", asset) for asset in (0, 1)]
-    reply = street.tap.ask(bytes((ADDRESSES["m1"],)) + bytes.fromhex(pdu))
-    assert reply[1:] == bytes((int(pdu[:2], 16) | 0x80, 1))
+    reply = ask(street, "m1", bytes.fromhex(pdu))
+    assert reply == bytes((int(pdu[:2], 16) | 0x80, 1))
     assert [street.relay("m1", asset) for asset in (0, 1)] == before
 
 
@@ -137,7 +137,7 @@ def test_plain_modbus_writes_are_refused_with_exception_1(street, pdu):
 
 def test_forged_acks_make_a_board_forget_nothing(street):
     def no_acks(request):
-        inbox = attacker.is_inbox_write(request, "m1")
+        inbox = intruder.is_inbox_write(request, ADDRESSES["m1"])
         return None if inbox and request[9] == Ack.CODE else request
 
     street.tap.on_request = no_acks
@@ -193,7 +193,7 @@ def test_forged_and_replayed_time_is_refused(street):
     assert found == (REFUSED, codes.R_WRONG_ROLE)
     forged = under_the_name_of(street, "gateway", beacon(street, "m1", 3600))
     assert put(street, "m1", Beacon.CODE, forged) == (REFUSED, codes.R_BAD_SIGNATURE)
-    for data in attacker.caught(street, "m1", Beacon.CODE):
+    for data in intruder.caught(street, "m1", Beacon.CODE):
         assert put(street, "m1", Beacon.CODE, data) == (REFUSED, codes.R_WRONG_NONCE)
     assert before.clock_trusted
     street.grows("m1")
@@ -203,7 +203,7 @@ def test_forged_and_replayed_time_is_refused(street):
 def test_half_a_chunk_protocol_is_refused(street):
     """A chunk that leaves a hole, an empty one, one that is longer than it says."""
     for offset, data in ((7, b"x"), (0, b""), (250, b"x")):
-        frame = attacker.inbox_write("m1", 0xFFF0, Command.CODE, data, offset, 40)
-        assert street.tap.ask(frame)[1:] == bytes((16 | 0x80, 3))
-    body = struct.pack(">BBHHB", ADDRESSES["m1"], 16, modbus_map.STATUS, 1, 2) + b"\0\1"
-    assert street.tap.ask(body)[1:] == bytes((16 | 0x80, 2))
+        frame = intruder.inbox_write(0xFFF0, Command.CODE, data, offset, 40)
+        assert ask(street, "m1", frame) == bytes((16 | 0x80, 3))
+    body = struct.pack(">BHHB", 16, modbus_map.STATUS, 1, 2) + b"\0\1"
+    assert ask(street, "m1", body) == bytes((16 | 0x80, 2))

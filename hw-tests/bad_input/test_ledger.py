@@ -1,13 +1,11 @@
 """A ledger node that lies: nothing of it is believed, boards are read on, no relay moves."""
 
-import base64
-
-import attacker
 import pytest
 from street import CHAIN
 
-from gateway.tests.test_lies import HEADER_LIES, absence_lie, value_lie
 from ledger.setup import seal
+from truewatt.hostile import intruder
+from truewatt.hostile.lying_node import HEADER_LIES, absence_lie, listed_commands, value_lie
 from wireformat import cbor, codes
 
 
@@ -22,8 +20,8 @@ def test_headers_that_lie_stop_no_reading_and_are_named(street, lie):
     street.until(lambda: street.status()["light"]["lies"] > lies, "the lie to be counted")
     street.until(lambda: "ledger_lied" in street.notices().values(), "ledger_lied")
     street.grows("m1")
-    street.until(lambda: attacker.status(street, "m1").unacked <= 1, "acks to go on")
-    street.liar.lie = lambda *_: None
+    street.until(lambda: intruder.status(street, "m1").unacked <= 1, "acks to go on")
+    street.liar.honest()
     street.until(lambda: "ledger_lied" not in street.notices().values(), "truth to be enough")
 
 
@@ -33,23 +31,18 @@ def test_values_that_lie_unmake_no_board(street, lie):
     street.liar.lie = lie
     street.until(lambda: street.status()["light"]["lies"] > lies, "the lie to be counted")
     street.grows("m1")
-    street.liar.lie = lambda *_: None
+    street.liar.honest()
     street.until(lambda: "ledger_lied" not in street.notices().values(), "truth to be enough")
 
 
 def test_commands_that_a_node_invents_move_no_relay_and_true_ones_do(street):
     """One signed by the gateway's own key, one by the control key without an intent behind it."""
-    order = attacker.order(street, "m1", asset=1, action=codes.OPEN, id=b"invented")
+    order = intruder.order(street, "m1", asset=1, action=codes.OPEN, id=b"invented")
     rows = [seal(order, street.seeds[name], CHAIN) for name in ("gateway", "control")]
-    before = street.relay("m1", asset=1), attacker.status(street, "m1").counter
-
-    def lie(method, params, result):
-        if method == "abci_query" and params["path"] == "/commands":
-            result["response"]["value"] = base64.b64encode(cbor.encode(rows)).decode()
-
+    before = street.relay("m1", asset=1), intruder.status(street, "m1").counter
     lies = street.status()["light"]["lies"]
-    street.liar.lie = lie
+    street.liar.lie = listed_commands(cbor.encode(rows))
     street.until(lambda: street.status()["light"]["lies"] > lies + 2, "the lie to be counted")
-    assert (street.relay("m1", asset=1), attacker.status(street, "m1").counter) == before
-    street.liar.lie = lambda *_: None
+    assert (street.relay("m1", asset=1), intruder.status(street, "m1").counter) == before
+    street.liar.honest()
     street.command("m1", closed=not street.relay("m1"))

@@ -1,25 +1,26 @@
 """Readings that somebody with the cable in hand tampers with, replays, reorders or forges."""
 
-import attacker
+from collections.abc import Callable
+
 import pytest
-from street import CHAIN, Street
+from street import ADDRESSES, CHAIN, Street
 
-from gateway.tests.board_server import BoardServer
+from gateway.tests.board_server import BoardServer, PtyBus, crc16
 from ledger.setup import seal
-from wireformat import cose, identity, registry
+from truewatt.hostile import forgery, intruder
+from truewatt.hostile.forgery import STRANGER
+from wireformat import cose, identity
 from wireformat.chained import Reading
-from wireformat.schema import Record, Unsigned
-
-STRANGER = b"\x77" * 32
+from wireformat.schema import Record
 
 
 def opened(code: int, data: bytes) -> Record:
-    return registry.open_signed(code, data, CHAIN).record
+    return forgery.opened(code, data, CHAIN)
 
 
 def tampered(street: Street, code: int, data: bytes) -> tuple[int, bytes]:
     """One bit of the signature."""
-    return code, data[:-1] + bytes([data[-1] ^ 1])
+    return code, forgery.flipped(data, 8 * len(data) - 1)
 
 
 def halved(street: Street, code: int, data: bytes) -> tuple[int, bytes]:
@@ -38,12 +39,8 @@ def forged_by_a_stranger(street: Street, code: int, data: bytes) -> tuple[int, b
 
 def forged_under_the_boards_name(street: Street, code: int, data: bytes) -> tuple[int, bytes]:
     """The board's own key id over a signature by another key."""
-    record = opened(code, data)
-    found = seal(record, STRANGER, CHAIN)
-    signature = cose.split(found).signature
     kid = cose.split(data).kid
-    protected = cose.protected_header(kid)
-    return code, cose.assemble(protected, record.payload(), signature)
+    return code, forgery.under_another_name(opened(code, data), kid, CHAIN)
 
 
 def of_another_board(street: Street, code: int, data: bytes) -> tuple[int, bytes]:
@@ -53,9 +50,7 @@ def of_another_board(street: Street, code: int, data: bytes) -> tuple[int, bytes
 
 def years_ago_on_another_chain(street: Street, code: int, data: bytes) -> tuple[int, bytes]:
     """The board's bytes, signed for another chain: here by shifting its fields and name."""
-    record = opened(code, data)
-    unsigned = Unsigned(record, STRANGER, "another-chain")
-    return code, unsigned.with_signature(bytes(64))
+    return code, forgery.of_another_chain(opened(code, data), STRANGER)
 
 
 CASES = [
@@ -72,14 +67,14 @@ CASES = [
 @pytest.mark.parametrize(("change", "reason"), CASES, ids=lambda x: getattr(x, "__name__", x))
 def test_a_changed_reading_is_refused_by_name_and_the_true_one_taken_later(street, change, reason):
     before = street.refusals().get(reason, 0)
-    street.tap.on_reply = attacker.in_window("m1", lambda *row: change(street, *row))
+    street.tap.on_reply = intruder.in_window(ADDRESSES["m1"], lambda *row: change(street, *row))
     street.until(lambda: street.refusals().get(reason, 0) > before, reason)
     street.until(lambda: "records_held" in street.notices().values(), "the notice")
     held = street.held("m1")
     # The neighbours on the same line go on meanwhile.
     street.grows("m2")
     assert street.held("m1") == held
-    assert attacker.status(street, "m1").unacked > 0, "what is not admitted is not acked"
+    assert intruder.status(street, "m1").unacked > 0, "what is not admitted is not acked"
     street.tap.honest()
     street.grows("m1")
     street.until(lambda: "m1" not in street.notices(), "the notice to go")
@@ -100,11 +95,11 @@ def unbroken(street: Street, name: str) -> None:
 def test_a_replayed_reading_is_neither_progress_nor_a_second_copy(street):
     old = street.held("m1")[2]
     held = len(street.held("m1"))
-    street.tap.on_reply = attacker.in_window("m1", lambda *row: old)
+    street.tap.on_reply = intruder.in_window(ADDRESSES["m1"], lambda *row: old)
     street.until(lambda: street.refusals().get("replayed"), "the refusal")
     street.grows("m2")
     assert len(street.held("m1")) <= held + 1
-    assert attacker.status(street, "m1").unacked > 0
+    assert intruder.status(street, "m1").unacked > 0
     street.tap.honest()
     street.grows("m1")
     unbroken(street, "m1")
@@ -127,10 +122,20 @@ def test_reordered_readings_are_a_gap_until_the_missing_one_is_shown(street):
     unbroken(street, "m1")
 
 
+def answering(server: BoardServer) -> Callable[[bytes], bytes]:
+    """A board that is none, as what answers on the line."""
+
+    def answer(request: bytes) -> bytes:
+        body = PtyBus._reply(server, request)
+        return body + crc16(body)
+
+    return answer
+
+
 def test_a_board_with_a_key_that_nobody_enrolled_is_named_and_not_read(street):
     fake = BoardServer(200, street.root, street.clock)
     fake.add()
-    street.tap.impostors[1] = fake
+    street.tap.impostors[1] = answering(fake)
     street.until(lambda: "unknown_board" in street.notices().values(), "unknown_board")
     assert fake.acked == (-1, -1)
     with pytest.raises(AssertionError, match="waited 1 s"):
@@ -146,7 +151,7 @@ def test_an_impostor_under_the_boards_own_address_gets_nothing_admitted(street):
     fake.epoch, fake.clock_trusted = 99, True
     fake.add()
     before = street.refusals().get("unknown_key", 0)
-    street.tap.impostors[1] = fake
+    street.tap.impostors[1] = answering(fake)
     street.until(lambda: street.refusals().get("unknown_key", 0) > before, "unknown_key")
     assert fake.acked == (-1, -1)
     street.tap.honest()

@@ -8,10 +8,10 @@ import time
 from itertools import pairwise
 
 import pytest
-from attacker import status
 from street import CHAIN, board_config
 
 from gateway.admit.chain import follows
+from truewatt.hostile.intruder import status
 from wireformat import codes, registry
 from wireformat.chained import Event
 

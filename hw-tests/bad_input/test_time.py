@@ -1,10 +1,10 @@
 """Clocks that are wrong: a board without time, a gateway whose clock is years ahead."""
 
-import attacker
-from attacker import give, order, status
-from street import CHAIN, SPEED, YEAR_S
+from street import ADDRESSES, CHAIN, SPEED, YEAR_S
 
 from ledger.clock import Clock
+from truewatt.hostile import intruder
+from truewatt.hostile.intruder import give, order, status
 from wireformat import codes, registry
 from wireformat.chained import Reading
 from wireformat.control import Beacon
@@ -18,7 +18,7 @@ def readings(street, name: str) -> list[Reading]:
 def test_without_trusted_time_readings_are_flagged_and_only_the_safe_way_is_open(street):
     def no_time(request):
         """Spoil the signature of each beacon."""
-        if not attacker.is_inbox_write(request, "m1") or request[9] != Beacon.CODE:
+        if not intruder.is_inbox_write(request, ADDRESSES["m1"]) or request[9] != Beacon.CODE:
             return request
         end = 13 + request[10]
         return request[: end - 1] + bytes((request[end - 1] ^ 1,)) + request[end:]
@@ -54,7 +54,7 @@ def test_a_gateway_years_ahead_takes_no_board_with_it(street):
     # A board that has no time is offered the wrong one.
     street.boards["m1"].kill()
     street.boards["m1"].start()
-    street.until(lambda: attacker.answers(street, "m1"), "the board")
+    street.until(lambda: intruder.answers(street, "m1"), "the board")
     street.until(
         lambda: "beacon: certificate expired" in street.log("gateway"), "the board's refusal"
     )

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
-from gateway.tests.board_server import BoardServer, PtyBus, crc16
+from truewatt.emulator.wires.pzem import crc16
 
 REPLY_S = 0.6
 _EXCEPTION_BYTES, _WRITTEN_BYTES = 5, 8
@@ -36,7 +36,8 @@ class Wiretap(threading.Thread):
     """`link` becomes the port that the gateway opens; `bus` is the rig's end of the line.
 
     `on_request(frame)` and `on_reply(request, reply)` give what is passed on, or None to swallow
-    it. `impostors` answer for an address instead of what is on the bus.
+    it. `impostors` answer for a bus address instead of what is on the bus: each gets the whole
+    request with its CRC and gives the whole reply, empty for none.
     """
 
     def __init__(self, bus: Path, link: Path) -> None:
@@ -49,7 +50,7 @@ class Wiretap(threading.Thread):
         self._jobs: queue.SimpleQueue[tuple[bytes, Future[bytes]]] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._buffer = b""
-        self.impostors: dict[int, BoardServer] = {}
+        self.impostors: dict[int, Callable[[bytes], bytes]] = {}
         self.seen: deque[tuple[Frame, bytes]] = deque(maxlen=_KEPT_FRAMES)
         self.honest()
 
@@ -110,8 +111,7 @@ class Wiretap(threading.Thread):
     def _serve(self, asked: Frame, frame: Frame) -> None:
         impostor = self.impostors.get(frame[0])
         if impostor is not None:
-            body = PtyBus._reply(impostor, frame + crc16(frame))
-            reply = body + crc16(body)
+            reply = impostor(frame + crc16(frame))
         else:
             reply = self._exchange(frame + crc16(frame))
         self.seen.append((asked, reply))

@@ -1,0 +1,188 @@
+"""What somebody with the cable in hand, and some keys, can send to a board.
+
+Every function takes the `Scene` that the boards are in and a board's name.
+"""
+
+import struct
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol
+
+from gateway.collect.status import BoardStatus
+from ledger.clock import Clock
+from ledger.setup import seal
+from truewatt.hostile.wiretap import Wiretap
+from wireformat import codes, modbus_map
+from wireformat.control import Command
+from wireformat.schema import Record
+
+FIRST_FRAME = 0x8000
+READ, WRITE, READ_WRITE = 3, 16, 23
+MODBUS_BUSY = 6
+_frames: Iterator[int] = iter(range(FIRST_FRAME, 0xFFFF))
+
+Fate = tuple[int, int]
+"""(codes.INBOX_*, codes.R_*)."""
+
+
+class Scene(Protocol):
+    """Where the boards are: the line and bus address of each by name, and the run's clock."""
+
+    clock: Clock
+    chain_id: str
+
+    @property
+    def device(self) -> Mapping[str, bytes]:
+        """Each board's 20-byte address."""
+
+    def tap_of(self, board: str) -> Wiretap:
+        """The tap in the board's line."""
+
+    def bus_address(self, board: str) -> int:
+        """Its Modbus address there."""
+
+
+def words(data: bytes) -> bytes:
+    """Padded to whole registers."""
+    return data + b"\0" * (len(data) & 1)
+
+
+def ask(scene: Scene, board: str, pdu: bytes) -> bytes:
+    """The PDU of a board's answer, or of its exception. Raises TimeoutError."""
+    return scene.tap_of(board).ask(bytes((scene.bus_address(board),)) + pdu)[1:]
+
+
+def read(scene: Scene, board: str, start: int, count: int) -> bytes:
+    """FC03."""
+    reply = ask(scene, board, struct.pack(">BHH", READ, start, count))
+    if reply[0] != READ:
+        raise TimeoutError(f"{board}: exception {reply.hex()} to a read")
+    return reply[2:]
+
+
+def status(scene: Scene, board: str) -> BoardStatus:
+    """A board's own word on its state, over the bus."""
+    data = read(scene, board, modbus_map.STATUS, modbus_map.STATUS_WORDS)
+    return BoardStatus.parse(modbus_map.to_words(data), board)
+
+
+def answers(scene: Scene, board: str, epoch: int = 0) -> bool:
+    """Whether a board is there (again), in that epoch or a later one."""
+    try:
+        return status(scene, board).epoch >= epoch
+    except TimeoutError:
+        return False
+
+
+# ---- the inbox -------------------------------------------------------------------------------
+
+
+def put(scene: Scene, board: str, code: int, data: bytes) -> Fate:
+    """Write a frame into a board's inbox, and what the board made of it."""
+    frame = next(_frames)
+    for _ in range(50):
+        reply = ask(scene, board, inbox_write(frame, code, data))
+        if reply[0] == WRITE:
+            break
+        # A full queue: the gateway's own frames are in it.
+        if reply != bytes((WRITE | 0x80, MODBUS_BUSY)):
+            raise TimeoutError(f"{board}: exception {reply.hex()} to an inbox write")
+        time.sleep(0.02)
+    return fate(scene, board, frame)
+
+
+def fate(scene: Scene, board: str, frame: int) -> Fate:
+    """Wait for the end of a frame."""
+    rows: list[int] = []
+    for _ in range(300):
+        data = read(scene, board, modbus_map.INBOX_STATUS, modbus_map.INBOX_STATUS_WORDS)
+        rows = modbus_map.to_words(data)
+        for at in range(0, len(rows), 3):
+            if rows[at] == frame and rows[at + 1] >= codes.INBOX_ACCEPTED:
+                return rows[at + 1], rows[at + 2]
+        time.sleep(0.01)
+    raise TimeoutError(f"{board}: frame {frame}: {rows}")
+
+
+def inbox_write(frame: int, code: int, data: bytes, offset: int = 0, total: int = 0) -> bytes:
+    """The PDU of the FC16 request that puts a chunk into the inbox."""
+    body = struct.pack(">HBBH", frame, code, total or len(data), offset) + words(data)
+    return struct.pack(">BHHB", WRITE, modbus_map.INBOX, len(body) // 2, len(body)) + body
+
+
+def insist(scene: Scene, board: str, code: int, data: bytes) -> Fate:
+    """`put`, again while the board is too busy to look at the frame."""
+    for _ in range(50):
+        found = put(scene, board, code, data)
+        if found != (codes.INBOX_REFUSED, codes.R_BUSY):
+            break
+        time.sleep(0.05)
+    return found
+
+
+def give(scene: Scene, board: str, record: Record, seed: bytes) -> Fate:
+    """Sign a record with `seed` and put it into the inbox."""
+    return insist(scene, board, record.CODE, seal(record, seed, scene.chain_id))
+
+
+def order(scene: Scene, board: str, **changes: object) -> Command:
+    """A command that would close the second relay at once: away from the safe state."""
+    now_s = scene.clock.unix_ms() // 1000
+    fields: dict[str, object] = {
+        "id": bytes(8),
+        "counter": status(scene, board).counter + 1,
+        "target": scene.device[board],
+        "asset": 1,
+        "action": codes.CLOSE,
+        "value": 0,
+        "not_before_s": now_s - 60,
+        "expires_s": now_s + 600,
+        "height": 1,
+        "index": 0,
+    }
+    return Command(**{**fields, **changes})
+
+
+# ---- what the tap saw ------------------------------------------------------------------------
+
+
+def is_inbox_write(request: bytes, address: int) -> bool:
+    """Whether a request puts something into the inbox of the board at that bus address."""
+    return request[:2] == bytes((address, WRITE)) and request[2:4] == INBOX
+
+
+def carried(request: bytes) -> tuple[int, bytes]:
+    """(type code, signed bytes) that an inbox write brings."""
+    # Behind address, function, register, count, size: frame id, code, total, offset.
+    return request[9], request[13 : 13 + request[10]]
+
+
+def caught(scene: Scene, board: str, code: int) -> list[bytes]:
+    """Signed frames of type `code` that the gateway sent to a board, as the tap saw them."""
+    address = scene.bus_address(board)
+    seen = [request for request, _ in list(scene.tap_of(board).seen)]
+    found = [carried(request) for request in seen if is_inbox_write(request, address)]
+    return [data for kind, data in found if kind == code]
+
+
+INBOX = struct.pack(">H", modbus_map.INBOX)
+
+Shown = tuple[int, bytes]
+"""(type code, record) in a board's window."""
+
+
+def in_window(
+    address: int, change: Callable[[int, bytes], Shown]
+) -> Callable[[bytes, bytes], bytes]:
+    """An `on_reply` that shows changed records in the window of the board at `address`."""
+
+    def on_reply(request: bytes, reply: bytes) -> bytes:
+        shown = request[0] == address and request[1] == READ_WRITE and reply[1] == READ_WRITE
+        size = struct.unpack(">H", reply[3:5])[0] if shown else 0
+        if not size:
+            return reply
+        code, data = change(reply[6], reply[7 : 7 + size])
+        body = (struct.pack(">HH", len(data), code) + words(data)).ljust(reply[2], b"\0")
+        return reply[:3] + body
+
+    return on_reply
