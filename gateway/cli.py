@@ -1,4 +1,4 @@
-"""`truewatt gateway run|check-config|status`, and `read|watch|identify|profiles` of `profiles`."""
+"""`truewatt gateway run|check-config|status`; `attest`, and the commands of `profiles`."""
 
 import argparse
 import asyncio
@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+from gateway.attest.cli import add_commands as add_attest
+from gateway.attest.devices import drivers
 from gateway.config import ConfigError, load_config, missing_files
 from gateway.errors import GatewayError
 from gateway.profiles.cli import add_commands
@@ -43,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("config", type=Path, metavar="FILE")
     status = commands.add_parser("status", help="show boards, counters and what is wrong")
     status.add_argument("--config", type=Path, required=True, metavar="FILE")
+    add_attest(commands)
     add_commands(commands)
     return parser
 
@@ -65,8 +68,10 @@ def _check_config(path: Path) -> int:
         print(f"{path}: {problem}", file=sys.stderr)
     if missing:
         return EXIT_FAILED
-    boards = sum(len(bus.devices) for bus in config.buses)
-    print(f"{path}: good; {len(config.buses)} bus(es), {boards} board(s), area {config.area}")
+    boards, devices = sum(len(bus.devices) for bus in config.buses), len(list(drivers(config)))
+    attested = f"{devices} commercial device(s), " if devices else ""
+    buses = f"{len(config.buses)} bus(es), {boards} board(s), "
+    print(f"{path}: good; {buses}{attested}area {config.area}")
     return EXIT_OK
 
 

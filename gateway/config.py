@@ -7,15 +7,18 @@ Relative paths count from the file's folder. Times in `Config` are in the run's 
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
+from urllib.parse import urlsplit
 
 from gateway.errors import GatewayError
 from gateway.schema import GATEWAY_FILE, Problem, check_table
 
 MAX_FILE_BYTES = 1 << 20
+MODBUS_TCP_PORT = 502
+BOARDS, METERS = "bus.device", "bus.meter"
 
 
 class ConfigError(GatewayError):
@@ -46,8 +49,29 @@ class DeviceConfig:
 
 
 @dataclass(frozen=True)
+class MeterConfig:
+    """A commercial device on a bus, for which the gateway signs (see `gateway.attest`).
+
+    `kind` and `energy`: what its channel measures, by the names of `wireformat.codes`. `serial`:
+    the number on its label, ""  if the profile reads it. `phases`: wired, 0 for those of the
+    profile. `max_power_w` 0: what the profile allows. `control`: whether commands may reach it.
+    """
+
+    address: int
+    name: str
+    profile: str
+    kind: str = "load"
+    energy: str = "grid"
+    serial: str = ""
+    phases: int = 0
+    max_power_w: int = 0
+    unconfirmed: bool = False
+    control: bool = True
+
+
+@dataclass(frozen=True)
 class BusConfig:
-    """One serial line and the boards on it."""
+    """One serial line, or `tcp://host[:port]`, and the boards and commercial devices on it."""
 
     name: str
     port: str
@@ -56,6 +80,7 @@ class BusConfig:
     timeout_ms: int
     gap_ms: int
     devices: tuple[DeviceConfig, ...]
+    meters: tuple[MeterConfig, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,7 +120,7 @@ def load_config(path: Path) -> Config:
     """Read and check the file at `path`; raises `ConfigError` with every problem found."""
     problems: list[Problem] = []
     values = check_table(_parse(path), GATEWAY_FILE, "", problems)
-    problems += [*_name_clashes(values), *_half_trust(values)]
+    problems += [*_name_clashes(values), *_half_trust(values), *_places(values)]
     if problems:
         raise ConfigError(path, problems)
     return _config(values, path.absolute().parent)
@@ -131,21 +156,55 @@ def _parse(path: Path) -> object:
         raise ConfigError(path, [Problem("(file)", str(error), "valid TOML 1.0")]) from error
 
 
+def tcp_address(port: str) -> tuple[str, int] | None:
+    """Host and port of `tcp://host[:port]`; None for a serial line's device."""
+    if not port.startswith("tcp://"):
+        return None
+    parts = urlsplit(port)
+    return parts.hostname or "", parts.port or MODBUS_TCP_PORT
+
+
+def _buses(values: dict[str, object]) -> Iterator[tuple[str, dict[str, object]]]:
+    for index, bus in enumerate(cast(list[dict[str, object]], values.get("bus", []))):
+        yield f"bus[{index}]", bus
+
+
+def _on_bus(key: str, bus: dict[str, object]) -> Iterator[tuple[str, dict[str, object]]]:
+    """What is on a bus, with its key: boards, then commercial devices."""
+    for kind in ("device", "meter"):
+        for index, row in enumerate(cast(list[dict[str, object]], bus.get(kind, []))):
+            yield f"{key}.{kind}[{index}]", row
+
+
 def _name_clashes(values: dict[str, object]) -> list[Problem]:
-    """Board names must differ over all buses: status and logs know boards by them."""
+    """Names must differ over all buses: status and logs know boards by them."""
     problems = []
     first: dict[object, str] = {}
-    for bus_index, bus in enumerate(cast(list[dict[str, object]], values.get("bus", []))):
-        devices = cast(list[dict[str, object]], bus.get("device", []))
-        for index, device in enumerate(devices):
-            key, name = f"bus[{bus_index}]", device.get("name")
-            where = f"{key}.device[{index}].name"
-            # Twice on one bus is reported by the schema already.
-            if name in first and not first[name].startswith(key + "."):
-                problems.append(Problem(where, repr(name), f"another than that of {first[name]}"))
+    for key, bus in _buses(values):
+        for where, row in _on_bus(key, bus):
+            name = row.get("name")
+            group = where.rpartition("[")[0]
+            # Twice in one table is reported by the schema already.
+            if name in first and first[name].rpartition("[")[0] != group:
+                expected = f"another than that of {first[name]}.name"
+                problems.append(Problem(f"{where}.name", repr(name), expected))
             if name is not None:
                 first.setdefault(name, where)
     return problems
+
+
+def _places(values: dict[str, object]) -> Iterator[Problem]:
+    """A bus has somebody on it, and one on each address."""
+    for key, bus in _buses(values):
+        rows = list(_on_bus(key, bus))
+        if not rows:
+            yield Problem(key, "", f"at least one [[{BOARDS}]] or [[{METERS}]]")
+        boards = {row.get("address"): where for where, row in rows if ".device[" in where}
+        for where, row in rows:
+            other = boards.get(row.get("address"))
+            if ".meter[" in where and other is not None and row.get("address") is not None:
+                expected = f"another than that of {other}: each must be unique"
+                yield Problem(f"{where}.address", str(row["address"]), expected)
 
 
 def _half_trust(values: dict[str, object]) -> list[Problem]:
@@ -184,8 +243,9 @@ def _trusted(row: dict[str, object]) -> tuple[int, bytes] | None:
 
 
 def _bus(row: dict[str, object], base: Path) -> BusConfig:
-    fields = {key: value for key, value in row.items() if key != "device"}
-    fields["port"] = str(base / cast(str, row["port"]))
+    fields = {key: value for key, value in row.items() if key not in ("device", "meter")}
+    port = cast(str, row["port"])
+    fields["port"] = port if tcp_address(port) else str(base / port)
     devices = tuple(
         DeviceConfig(
             cast(int, device["address"]),
@@ -194,4 +254,6 @@ def _bus(row: dict[str, object], base: Path) -> BusConfig:
         )
         for device in cast(list[dict[str, object]], row["device"])
     )
-    return BusConfig(**fields, devices=devices)  # type: ignore[arg-type]
+    rows = cast(list[dict[str, object]], row["meter"])
+    meters = tuple(MeterConfig(**meter) for meter in rows)  # type: ignore[arg-type]
+    return BusConfig(**fields, devices=devices, meters=meters)  # type: ignore[arg-type]

@@ -12,10 +12,14 @@ from wireformat import codes
 
 @dataclass(frozen=True)
 class Entry:
-    """A board and where its chain stands on the ledger (None: no record there yet)."""
+    """A board and where its chain stands on the ledger (None: no record there yet).
+
+    `fresh`: proven in this run, not taken from the cache of an earlier one.
+    """
 
     board: Board
     last: Head | None = None
+    fresh: bool = False
 
 
 MAX_WANTED = 256
@@ -26,7 +30,11 @@ class Directory:
     """Boards by address and by key id. `wanted` holds the addresses to look up."""
 
     def __init__(self, max_channel_w: int = 25_000, max_section_w: int = 250_000) -> None:
-        self._defaults_w = {codes.METER: max_channel_w, codes.MLMD: max_section_w}
+        self._defaults_w = {
+            codes.METER: max_channel_w,
+            codes.MLMD: max_section_w,
+            codes.ATTESTED: max_channel_w,
+        }
         self._entries: dict[bytes, Entry] = {}
         self._by_kid: dict[bytes, bytes] = {}
         self._most_w: dict[bytes, int] = {}

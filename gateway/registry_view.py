@@ -81,9 +81,9 @@ class RegistryView:
         last, last_height = await self._node.prove(LAST + address)
         await self._keep(DEVICE + address, value, height)
         await self._keep(LAST + address, last, last_height)
-        self._take(address, value, last)
+        self._take(address, value, last, fresh=True)
 
-    def _take(self, address: bytes, value: bytes, last: bytes | None) -> None:
+    def _take(self, address: bytes, value: bytes, last: bytes | None, fresh: bool = False) -> None:
         device = unpack(Device, value)
         if identity.address(device.public_key) != address:
             raise self._node.lie(f"registry/device/{address.hex()} holds another key")
@@ -96,7 +96,7 @@ class RegistryView:
             enrolled=device.area == self._area,
             revoked=device.status != ACTIVE,
         )
-        self._directory.put(Entry(board, _head(last)))
+        self._directory.put(Entry(board, _head(last), fresh))
 
     async def _check_control(self) -> None:
         """Drop the control key that is held if it is revoked or expired, whatever is offered."""

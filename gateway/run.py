@@ -8,13 +8,16 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 from gateway.admit import Admission, Rules
+from gateway.attest.devices import places as attested_places
+from gateway.attest.place import MeterPlace
+from gateway.collect.bus import Bus
 from gateway.collect.collector import Collector
 from gateway.collect.tools import Tools
-from gateway.config import Config
+from gateway.config import BusConfig, Config
 from gateway.directory import Directory
 from gateway.enforce import Enforcer
 from gateway.errors import GatewayError
@@ -93,7 +96,7 @@ class Gateway:
         )
         self._certificate = certificate
         tools = self._tools(signer, (certificate.serial, data))
-        self.collector = Collector(tools, config.buses)
+        self.collector = Collector(tools, config.buses, self._attested)
         self._admitted = tools.admitted
         self.registry = RegistryView(
             self.node,
@@ -138,6 +141,11 @@ class Gateway:
             batch_records=config.batch_records,
             on_records=self._new_records.set,
             time_is_sound=self.node.time_is_sound,
+        )
+
+    def _attested(self, tools: Tools, bus: Bus, config: BusConfig) -> Iterator[MeterPlace]:
+        return attested_places(
+            tools, self._config.data_dir, self._config.ledger.chain_id, bus, config
         )
 
     def stop(self) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from gateway.collect.collector import Collector
-from gateway.collect.visit import Place
+from gateway.collect.visit import Visited
 from gateway.collect.worker import BusWorker
+from gateway.config import MeterConfig
 from gateway.light_node import LightNode
 from gateway.notices import Notices
 from gateway.store import Store
@@ -88,11 +89,12 @@ def _bus(worker: BusWorker) -> Json:
     }
 
 
-def _board(worker: BusWorker, place: Place, records: dict[bytes, int]) -> Json:
+def _board(worker: BusWorker, place: Visited, records: dict[bytes, int]) -> Json:
     seen, schedule = place.seen, worker.schedules[place]
     status = seen.status
     return {
         "name": place.config.name,
+        "attested": isinstance(place.config, MeterConfig),
         "bus": worker.bus.name,
         "bus_address": place.config.address,
         "device": seen.device.hex() if seen.device else None,
@@ -109,7 +111,7 @@ def _board(worker: BusWorker, place: Place, records: dict[bytes, int]) -> Json:
     }
 
 
-def _state(place: Place, quarantined: bool) -> str:
+def _state(place: Visited, quarantined: bool) -> str:
     if quarantined:
         return "silent"
     if not place.seen.seen_ms:

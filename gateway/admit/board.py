@@ -8,6 +8,7 @@ from wireformat.chained import Event, Feeder, Outcome, Reading
 _BY_ROLE = {
     codes.METER: (Reading.CODE, Event.CODE, Outcome.CODE),
     codes.MLMD: (Feeder.CODE, Event.CODE, Outcome.CODE),
+    codes.ATTESTED: (Reading.CODE, Event.CODE, Outcome.CODE),
 }
 
 

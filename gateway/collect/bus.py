@@ -1,4 +1,4 @@
-"""One RS-485 line: requests and replies over pymodbus, with every failure named.
+"""One RS-485 line, or one Modbus TCP port: requests and replies, with every failure named.
 
 Timeouts and gaps are wall time: a frame takes as long as it takes, whatever the run's speed.
 """
@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from pymodbus.client import AsyncModbusSerialClient
+from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.exceptions import ConnectionException, ModbusException
 from pymodbus.framer import FramerRTU, FramerType
 from pymodbus.pdu import ModbusPDU
@@ -23,36 +23,41 @@ from gateway.collect.errors import (
 )
 from gateway.collect.patience import Patience
 from gateway.collect.turns import Turns
-from gateway.config import BusConfig
+from gateway.config import BusConfig, tcp_address
 
-READ_HOLDING, READ_WRITE, WRITE_MULTIPLE = 3, 23, 16
+READ_HOLDING, READ_INPUT, READ_WRITE, WRITE_MULTIPLE = 3, 4, 23, 16
 TRIES = 2
 """Requests before a failure counts: noise on a line hits single frames."""
 
 MIN_FRAME_BYTES, MAX_REQUEST_BYTES = 4, 256
 
-Ask = Callable[[AsyncModbusSerialClient], Awaitable[ModbusPDU]]
+Client = AsyncModbusSerialClient | AsyncModbusTcpClient
+Ask = Callable[[Client], Awaitable[ModbusPDU]]
 
 # pymodbus logs each lost frame as an error; here they are named, counted and told once.
 logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL)
 
 
 class Bus:
-    """A serial line that several tasks share.
+    """A line that several tasks share.
 
-    `second_voice`: after the last reply came more bytes, as from a second board.
+    `second_voice`: after the last reply came more bytes, as from a second board. `pauses_s`: how
+    long an address must be left alone after each of its replies, wall seconds.
     """
 
     def __init__(self, config: BusConfig) -> None:
         self.name = config.name
         self._config = config
         self._turns = Turns()
-        self._client: AsyncModbusSerialClient | None = None
+        self._client: Client | None = None
+        self._tcp = tcp_address(config.port)
         self._received = 0
         self._answered = False
         self._silent_until = 0.0
         self._expected: tuple[int, int, int] = (0, 0, 0)
         self._patience: dict[int, Patience] = {}
+        self._rested_s: dict[int, float] = {}
+        self.pauses_s: dict[int, float] = {}
         self.second_voice = False
         self.requests = 0
         self.failures = 0
@@ -71,16 +76,7 @@ class Bus:
         """Open the port; raises `BusLost`."""
         self.close()
         config = self._config
-        client = AsyncModbusSerialClient(
-            config.port,
-            framer=FramerType.RTU,
-            baudrate=config.baud,
-            parity=config.parity,
-            timeout=self.timeout_s,
-            retries=0,
-            reconnect_delay=0,
-            trace_packet=self._trace,
-        )
+        client = self._make_client()
         try:
             connected = await client.connect()
         except Exception as error:
@@ -90,6 +86,24 @@ class Bus:
             client.close()
             raise BusLost("the port can't be opened", f"{config.name} {config.port}")
         self._client = client
+
+    def _make_client(self) -> Client:
+        config = self._config
+        if self._tcp is not None:
+            host, port = self._tcp
+            return AsyncModbusTcpClient(
+                host, port=port, timeout=self.timeout_s, retries=0, reconnect_delay=0
+            )
+        return AsyncModbusSerialClient(
+            config.port,
+            framer=FramerType.RTU,
+            baudrate=config.baud,
+            parity=config.parity,
+            timeout=self.timeout_s,
+            retries=0,
+            reconnect_delay=0,
+            trace_packet=self._trace,
+        )
 
     def close(self) -> None:
         """Close the port."""
@@ -104,13 +118,20 @@ class Bus:
         count: int,
         urgent: bool = False,
         probe_s: float | None = None,
+        function: int = READ_HOLDING,
     ) -> list[int]:
-        """FC03: `count` holding registers. `probe_s`: ask once and wait no longer than that."""
+        """FC03: `count` holding registers, or FC04: input registers.
 
-        def ask(client: AsyncModbusSerialClient) -> Awaitable[ModbusPDU]:
-            return client.read_holding_registers(register, count=count, device_id=address)
+        `probe_s`: ask once and wait no longer than that.
+        """
 
-        reply = await self._exchange(address, ask, READ_HOLDING, count, urgent, probe_s)
+        def ask(client: Client) -> Awaitable[ModbusPDU]:
+            read = client.read_holding_registers
+            if function == READ_INPUT:
+                read = client.read_input_registers
+            return read(register, count=count, device_id=address)
+
+        reply = await self._exchange(address, ask, function, count, urgent, probe_s)
         return list(reply.registers)
 
     async def write(
@@ -118,7 +139,7 @@ class Bus:
     ) -> None:
         """FC16: write `words` from `register` on."""
 
-        def ask(client: AsyncModbusSerialClient) -> Awaitable[ModbusPDU]:
+        def ask(client: Client) -> Awaitable[ModbusPDU]:
             return client.write_registers(register, list(words), device_id=address)
 
         await self._exchange(address, ask, WRITE_MULTIPLE, 0, urgent)
@@ -128,7 +149,7 @@ class Bus:
     ) -> list[int]:
         """FC23: write `words`, then read `count` registers, in one transaction."""
 
-        def ask(client: AsyncModbusSerialClient) -> Awaitable[ModbusPDU]:
+        def ask(client: Client) -> Awaitable[ModbusPDU]:
             return client.readwrite_registers(
                 read_address=read_from,
                 read_count=count,
@@ -153,6 +174,7 @@ class Bus:
         tries = TRIES if probe_s is None else 1
         for number in range(tries):
             timeout_s = min(patience.timeout_s, probe_s or self.timeout_s)
+            await self._rest(address)
             async with self._turns.take(urgent):
                 started_s = time.monotonic()
                 try:
@@ -173,6 +195,7 @@ class Bus:
         self, address: int, ask: Ask, function: int, count: int, timeout_s: float
     ) -> ModbusPDU:
         where = f"{self.name} address {address}"
+        await self._rest(address)
         await self._gap()
         client = self._client
         if client is None or not client.connected:
@@ -188,7 +211,9 @@ class Bus:
         except ModbusException as error:
             raise self._unanswered(client, where, timeout_s) from error
         finally:
-            self._silent_until = time.monotonic() + self._config.gap_ms / 1000
+            now_s = time.monotonic()
+            self._silent_until = now_s + self._config.gap_ms / 1000
+            self._rested_s[address] = now_s + self.pauses_s.get(address, 0.0)
         self._answered = True
         self.second_voice = self._received >= _size_bytes(function, count) + MIN_FRAME_BYTES
         return self._checked(reply, where, function, count)
@@ -196,13 +221,12 @@ class Bus:
     def _wire_s(self, function: int, count: int) -> float:
         """How long request and reply take on the wire, 11 bits a byte; a request is no longer."""
         size_bytes = max(
-            _size_bytes(function, count), MAX_REQUEST_BYTES * (function != READ_HOLDING)
+            _size_bytes(function, count),
+            MAX_REQUEST_BYTES * (function not in (READ_HOLDING, READ_INPUT)),
         )
         return 11 * (size_bytes + MAX_REQUEST_BYTES // 4) / self._config.baud
 
-    def _unanswered(
-        self, client: AsyncModbusSerialClient, where: str, timeout_s: float
-    ) -> CollectError:
+    def _unanswered(self, client: Client, where: str, timeout_s: float) -> CollectError:
         if not client.connected:
             return BusLost("the port went away", f"{self.name} {self._config.port}")
         if self._received:
@@ -219,6 +243,11 @@ class Bus:
                 f"function {reply.function_code} with {len(reply.registers)} registers", where
             )
         return reply
+
+    async def _rest(self, address: int) -> None:
+        """A meter's own pause; the others may talk meanwhile."""
+        while (wait_s := self._rested_s.get(address, 0.0) - time.monotonic()) > 0:
+            await asyncio.sleep(wait_s)
 
     async def _gap(self) -> None:
         """Silence between frames (serial-line guide V1.02, section 2.5.1.1), and stragglers."""

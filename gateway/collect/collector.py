@@ -1,25 +1,33 @@
 """All buses of a gateway, and the way to a board wherever it answers."""
 
 import asyncio
+from collections.abc import Callable, Iterable
 
-from gateway.collect.errors import BoardAbsent, FrameRefused
-from gateway.collect.inbox import deliver
+from gateway.collect.bus import Bus
+from gateway.collect.errors import BoardAbsent
 from gateway.collect.tools import Tools
-from gateway.collect.visit import Place
+from gateway.collect.visit import Visited
 from gateway.collect.worker import BusWorker
 from gateway.config import BusConfig
-from wireformat import codes
-from wireformat.control import Certificate, Command
 
-_NEEDS_CONTROL = (codes.R_UNKNOWN_KEY, codes.R_CERT_EXPIRED)
+Attested = Callable[[Tools, Bus, BusConfig], Iterable[Visited]]
+"""Makes the places of a bus's commercial devices (`gateway.attest.devices`)."""
+
+
+def _none(tools: Tools, bus: Bus, config: BusConfig) -> Iterable[Visited]:
+    return ()
 
 
 class Collector:
     """One worker a bus, side by side."""
 
-    def __init__(self, tools: Tools, buses: tuple[BusConfig, ...]) -> None:
-        self._tools = tools
-        self.workers = [BusWorker(tools, bus) for bus in buses]
+    def __init__(
+        self, tools: Tools, buses: tuple[BusConfig, ...], attested: Attested = _none
+    ) -> None:
+        self.workers: list[BusWorker] = []
+        for config in buses:
+            bus = Bus(config)
+            self.workers.append(BusWorker(tools, bus, config, attested(tools, bus, config)))
 
     async def run(self) -> None:
         """Collect for ever."""
@@ -34,20 +42,12 @@ class Collector:
         what the line did. Either way the board is visited next: its outcome is a record.
         """
         worker, place = self._find(device)
-        clock = self._tools.clock
         try:
-            try:
-                await deliver(place.link, clock, Command.CODE, data, urgent=True)
-            except FrameRefused as error:
-                control = self._tools.directory.control
-                if error.reason not in _NEEDS_CONTROL or control is None:
-                    raise
-                await deliver(place.link, clock, Certificate.CODE, control[1], urgent=True)
-                await deliver(place.link, clock, Command.CODE, data, urgent=True)
+            await place.obey(data)
         finally:
             worker.hurry(place)
 
-    def _find(self, device: bytes) -> tuple[BusWorker, Place]:
+    def _find(self, device: bytes) -> tuple[BusWorker, Visited]:
         for worker in self.workers:
             for place in worker.places:
                 if place.seen.device == device and worker.bus.is_open:

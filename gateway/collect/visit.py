@@ -5,6 +5,7 @@ status -> identity -> certificates -> time -> records -> (committed) -> ack
 
 import logging
 from dataclasses import dataclass
+from typing import Protocol
 
 from gateway.admit import Board
 from gateway.admit.errors import BrokenChain, Gap
@@ -25,16 +26,17 @@ from gateway.collect.pull import Pulled, Puller
 from gateway.collect.status import BoardStatus, is_newer
 from gateway.collect.tools import Tools
 from gateway.collect.watch import IdentityWatch
-from gateway.config import DeviceConfig
+from gateway.config import DeviceConfig, MeterConfig
 from gateway.store import Head
 from wireformat import codes
-from wireformat.control import Ack, Beacon, Certificate
+from wireformat.control import Ack, Beacon, Certificate, Command
 
 log = logging.getLogger("gateway")
 
 PULLS_A_VISIT = 4
 """Batches from one board before the next one's turn: a long backlog must not starve a bus."""
 
+_NEEDS_CONTROL = (codes.R_UNKNOWN_KEY, codes.R_CERT_EXPIRED)
 _NEEDS_CERTIFICATE = (codes.R_UNKNOWN_KEY, codes.R_CERT_EXPIRED, codes.R_WRONG_ROLE)
 
 
@@ -47,6 +49,30 @@ class Seen:
     seen_ms: int = 0
     records: int = 0
     held: str = ""
+
+
+class Visited(Protocol):
+    """Somebody on a bus: a board, or a device that the gateway signs for."""
+
+    seen: Seen
+
+    @property
+    def config(self) -> DeviceConfig | MeterConfig: ...
+
+    @property
+    def where(self) -> str: ...
+
+    async def visit(self, probe_s: float | None = None) -> bool:
+        """Visit once; True if there is more to fetch right now."""
+        ...
+
+    async def obey(self, data: bytes) -> None:
+        """Bring it a signed command; returns when it is done, raises why it is not."""
+        ...
+
+    def due_in_s(self) -> float | None:
+        """Until the next visit, in the run's clock; None: after the usual pause."""
+        ...
 
 
 class Place:
@@ -63,6 +89,27 @@ class Place:
         self._acked: Head | None = None
         self._beacon_ms: int | None = None
         self._lacks_ack_certificate = False
+
+    @property
+    def where(self) -> str:
+        """For messages."""
+        return self.link.where
+
+    def due_in_s(self) -> float | None:
+        """Boards keep the time of their records themselves."""
+        return None
+
+    async def obey(self, data: bytes) -> None:
+        """Bring the board a command, and the control key's certificate if it lacks it."""
+        clock = self._tools.clock
+        try:
+            await deliver(self.link, clock, Command.CODE, data, urgent=True)
+        except FrameRefused as error:
+            control = self._tools.directory.control
+            if error.reason not in _NEEDS_CONTROL or control is None:
+                raise
+            await deliver(self.link, clock, Certificate.CODE, control[1], urgent=True)
+            await deliver(self.link, clock, Command.CODE, data, urgent=True)
 
     async def visit(self, probe_s: float | None = None) -> bool:
         """Visit once; True if more records wait there. Raises `CollectError`, `StoreError`."""

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Iterable
 
 from gateway.collect.bus import Bus
 from gateway.collect.errors import (
@@ -19,7 +20,7 @@ from gateway.collect.errors import (
 from gateway.collect.link import BoardLink
 from gateway.collect.quarantine import Schedule
 from gateway.collect.tools import Tools
-from gateway.collect.visit import Place
+from gateway.collect.visit import Place, Visited
 from gateway.config import BusConfig
 from gateway.store import StoreError
 from gateway.tasks import is_cancelled
@@ -37,15 +38,18 @@ STORE_RETRY_S = 1.0
 class BusWorker:
     """Runs until it is cancelled. `places` are the configured addresses, in order."""
 
-    def __init__(self, tools: Tools, config: BusConfig) -> None:
-        self.bus = Bus(config)
+    def __init__(
+        self, tools: Tools, bus: Bus, config: BusConfig, attested: Iterable[Visited] = ()
+    ) -> None:
+        self.bus = bus
         self._tools = tools
-        self.places = [
-            Place(tools, BoardLink(self.bus, device.address), device) for device in config.devices
+        self.places: list[Visited] = [
+            Place(tools, BoardLink(bus, device.address), device) for device in config.devices
         ]
+        self.places += attested
         interval_s = tools.clock.wall(tools.poll_s)
         self.schedules = {place: Schedule(interval_s) for place in self.places}
-        self._garbled: dict[Place, int] = {}
+        self._garbled: dict[Visited, int] = {}
         self._wake = asyncio.Event()
 
     async def run(self) -> None:
@@ -58,7 +62,7 @@ class BusWorker:
         finally:
             self.bus.close()
 
-    def hurry(self, place: Place) -> None:
+    def hurry(self, place: Visited) -> None:
         """Visit `place` next: it has something to say."""
         self.schedules[place].hurry()
         self._wake.set()
@@ -88,7 +92,7 @@ class BusWorker:
             return
         await self._visit(place)
 
-    async def _visit(self, place: Place) -> None:
+    async def _visit(self, place: Visited) -> None:
         name, schedule = place.config.name, self.schedules[place]
         loop = asyncio.get_running_loop()
         started_s = loop.time()
@@ -111,9 +115,12 @@ class BusWorker:
         else:
             self._answered(place, more)
 
-    def _answered(self, place: Place, more: bool) -> None:
-        schedule = self.schedules[place]
-        schedule.answered(asyncio.get_running_loop().time())
+    def _answered(self, place: Visited, more: bool) -> None:
+        schedule, now_s = self.schedules[place], asyncio.get_running_loop().time()
+        schedule.answered(now_s)
+        due_in_s = place.due_in_s()
+        if due_in_s is not None:
+            schedule.due_s = now_s + self._tools.clock.wall(due_in_s)
         if more:
             # Behind the others that are due, but before the next interval.
             schedule.due_s = asyncio.get_running_loop().time()
@@ -121,7 +128,7 @@ class BusWorker:
         self._tools.notices.clear(place.config.name)
         self._tools.notices.clear("store")
 
-    def _report_silent(self, place: Place, error: CollectError) -> None:
+    def _report_silent(self, place: Visited, error: CollectError) -> None:
         count = self._garbled.get(place, 0) + 1 if isinstance(error, GarbledReply) else 0
         self._garbled[place] = count
         others_fine = any(
@@ -132,7 +139,7 @@ class BusWorker:
         if count >= GARBLED_FOR_TWO and others_fine:
             error = TwoBoardsOnOneAddress(
                 f"garbled {count} times in a row while others on the bus are clear",
-                place.link.where,
+                place.where,
             )
         self._report(place.config.name, error)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gateway.profiles.profile import WIDTH_WORDS
 from gateway.profiles.quantities import QUANTITIES
-from gateway.schema.kinds import Choice, Field, Rows, Table, Text, Whole, optional
+from gateway.schema.kinds import Choice, Field, Flag, Rows, Table, Text, Whole, optional
 
 MAX_READ_WORDS = 125
 """One read's limit: Modbus application protocol V1.1b3, sections 6.3 and 6.4."""
@@ -14,17 +14,6 @@ _ADDRESS = Whole(0, 0xFFFF)
 _TYPE = Choice(tuple(sorted(WIDTH_WORDS)))
 _FUNCTION = Choice((3, 4))
 _UNITS = tuple(sorted({unit for kind in QUANTITIES.values() for unit in kind.units}))
-
-
-@dataclass(frozen=True)
-class Flag:
-    """true or false."""
-
-    expected: str = "true or false"
-
-    def accepts(self, value: object) -> bool:
-        """Whether `value` is a boolean of TOML."""
-        return isinstance(value, bool)
 
 
 @dataclass(frozen=True)

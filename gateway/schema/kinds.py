@@ -61,6 +61,17 @@ class Choice:
         return any(type(value) is type(option) and value == option for option in self.options)
 
 
+@dataclass(frozen=True)
+class Flag:
+    """true or false."""
+
+    expected: str = "true or false"
+
+    def accepts(self, value: object) -> bool:
+        """Whether `value` is a boolean of TOML."""
+        return isinstance(value, bool)
+
+
 NAME = Text(r"[a-z0-9][a-z0-9_-]{0,31}", "a name: a-z, 0-9, '-' and '_', at most 32 characters")
 PATH = Text(r"[^\0]+", "a path; a relative one counts from this file's folder")
 CHAIN_ID = Text(r"[^|\0]{1,50}", "the chain's id: 1 to 50 characters without '|'")

@@ -9,12 +9,14 @@ from gateway.schema.kinds import (
     URL,
     Choice,
     Field,
+    Flag,
     Rows,
     Table,
     Text,
     Whole,
     optional,
 )
+from wireformat import codes
 
 GATEWAY = Table(
     {
@@ -55,10 +57,29 @@ DEVICE = Table(
     }
 )
 
+METER = Table(
+    {
+        "address": Field(Whole(1, 247)),
+        "name": Field(NAME),
+        "profile": Field(NAME),
+        "kind": optional(Choice(tuple(codes.CHANNEL_KINDS.values())), "load"),
+        "energy": optional(Choice(tuple(codes.ENERGY_TYPES.values())), "grid"),
+        # What the enrolment of a device that can't tell its number calls it.
+        "serial": optional(Text(r"[ -~]{1,16}", "a serial number of 1 to 16 characters"), ""),
+        "phases": optional(Choice((1, 3)), 0),
+        "max_power_w": optional(Whole(100, 10_000_000, "W"), 0),
+        "unconfirmed": optional(Flag(), False),
+        "control": optional(Flag(), True),
+    }
+)
+"""A commercial device for which the gateway signs."""
+
 BUS = Table(
     {
         "name": Field(NAME),
-        "port": Field(Text(r"/.+|[^/].*", "a serial port such as /dev/ttyUSB0")),
+        "port": Field(
+            Text(r"/.+|[^/].*", "a serial port such as /dev/ttyUSB0, or tcp://HOST[:PORT]")
+        ),
         "baud": optional(Choice((1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)), 9600),
         "parity": optional(Choice(("N", "E", "O")), "N"),
         # Wall time: a bus takes as long as it takes, whatever the speed of the run's clock. The
@@ -66,7 +87,10 @@ BUS = Table(
         "timeout_ms": optional(Whole(20, 60_000, "ms of wall time"), 2000),
         "gap_ms": optional(Whole(0, 1000, "ms of wall time"), 5),
     },
-    {"device": Rows(DEVICE, unique=("address", "name"))},
+    {
+        "device": Rows(DEVICE, least=0, unique=("address", "name")),
+        "meter": Rows(METER, least=0, unique=("address", "name")),
+    },
 )
 
 GATEWAY_FILE = Table(
@@ -74,4 +98,4 @@ GATEWAY_FILE = Table(
     rows={"bus": Rows(BUS, unique=("name", "port"))},
     tables={"gateway": GATEWAY, "ledger": LEDGER},
 )
-"""The whole file: [gateway], [ledger], [[bus]] with [[bus.device]]."""
+"""The whole file: [gateway], [ledger], [[bus]] with [[bus.device]] and [[bus.meter]]."""

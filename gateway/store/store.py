@@ -27,6 +27,7 @@ class Batch:
     head: Head | None = None
     refusals: list[Refusal] = field(default_factory=list)
     permits: list[Permit] = field(default_factory=list)
+    notes: dict[str, bytes | None] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.records or self.refusals or self.permits)
@@ -71,6 +72,19 @@ class Store:
             for permit in batch.permits:
                 _keep_permit(connection, permit)
             _end_commands(connection, batch, rows)
+            _keep_notes(connection, batch.device, batch.notes)
+
+    def note(self, device: bytes, name: str) -> bytes | None:
+        """What was noted of `device` under `name`."""
+        row = self.database.one(
+            "SELECT value FROM notes WHERE device = ? AND name = ?", (device, name)
+        )
+        return bytes(row[0]) if row else None
+
+    def keep_notes(self, device: bytes, notes: dict[str, bytes | None]) -> None:
+        """Note values of `device` by name, in one durable transaction; None takes one away."""
+        with self.database.write() as connection:
+            _keep_notes(connection, device, notes)
 
     def anchor(self, device: bytes, head: Head, ahead: bool = False) -> bool:
         """Start a device's chain at `head`, taken from the ledger, where none is known here.
@@ -205,6 +219,18 @@ def _keep_permit(connection: sqlite3.Connection, permit: Permit) -> None:
         "INSERT OR IGNORE INTO permits VALUES (?, ?, ?, ?, ?, ?)",
         (permit.device, *permit.first, *permit.last, permit.evidence),
     )
+
+
+def _keep_notes(
+    connection: sqlite3.Connection, device: bytes, notes: dict[str, bytes | None]
+) -> None:
+    for name, value in notes.items():
+        if value is None:
+            connection.execute("DELETE FROM notes WHERE device = ? AND name = ?", (device, name))
+        else:
+            connection.execute(
+                "INSERT OR REPLACE INTO notes VALUES (?, ?, ?)", (device, name, value)
+            )
 
 
 def _end_commands(connection: sqlite3.Connection, batch: Batch, rows: list[int]) -> None:

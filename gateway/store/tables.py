@@ -1,6 +1,6 @@
 """The database's tables. `user_version` is `VERSION`; a change appends a migration."""
 
-VERSION = 2
+VERSION = 3
 
 _CREATE = """
 CREATE TABLE records (
@@ -100,5 +100,15 @@ CREATE INDEX outbox_outcomes ON outbox (device, record) WHERE outcome = 1;
 """
 """Both are asked for with each command and each transaction, among a year's records."""
 
-MIGRATIONS: tuple[str, ...] = (_CREATE, _OUTCOMES)
+_NOTES = """
+CREATE TABLE notes (
+    device BLOB NOT NULL CHECK (length(device) = 20),
+    name TEXT NOT NULL,
+    value BLOB NOT NULL,
+    PRIMARY KEY (device, name)
+) STRICT, WITHOUT ROWID;
+"""
+"""What this gateway must remember of a device that it signs for: counters, the last command."""
+
+MIGRATIONS: tuple[str, ...] = (_CREATE, _OUTCOMES, _NOTES)
 """Statement scripts; number i brings a database from version i to i + 1."""
