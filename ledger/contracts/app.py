@@ -231,7 +231,8 @@ def _records(ctx: Context, signer: Signer, tx: Tx, areas: set[int]) -> bytes:
 def _follow(ctx: Context, measured: metering.Measured, areas: set[int]) -> None:
     """Tell the other contracts of an admitted record."""
     pricing.on_reading(ctx, measured)
-    if management.on_reading(ctx, measured) or sections.on_feeder(ctx, measured):
+    is_news = management.on_record(ctx, measured)
+    if sections.on_feeder(ctx, measured) or is_news:
         areas.add(measured.device.area)
     if isinstance(measured.record, Outcome):
         intent = control.on_outcome(ctx, measured.address, measured.device, measured.record)

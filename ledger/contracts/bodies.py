@@ -126,6 +126,13 @@ class PreferencesBody(Body):
         (8, "min_on_s", Uint(_DAY_S), False),
         (9, "min_off_s", Uint(_DAY_S), False),
         (10, "rated_w", Uint(U32), False),  # what shedding it takes off; 0: not known
+        (11, "kind", Uint(3), True),  # objects.KINDS; left out: a relay
+        (12, "least_w", Uint(U32), True),  # power limit: below this it can only pause
+        (13, "energy_wh", Uint(U32), True),  # power limit: must have arrived by each deadline
+        (14, "low_price", Uint(10**9), True),  # SG-Ready: recommended on at or below; 0: never
+        (15, "high_price", Uint(10**9), True),  # battery: gives at or above; 0: never
+        (16, "capacity_wh", Uint(U32), True),  # battery
+        (17, "reserve_wh", Uint(U32), True),  # battery: kept for a shortage on the section
     )
     device: bytes
     asset: int
@@ -138,6 +145,13 @@ class PreferencesBody(Body):
     min_on_s: int
     min_off_s: int
     rated_w: int
+    kind: int | None
+    least_w: int | None
+    energy_wh: int | None
+    low_price: int | None
+    high_price: int | None
+    capacity_wh: int | None
+    reserve_wh: int | None
 
 
 class SectionLimitBody(Body):

@@ -1,26 +1,26 @@
-"""Management: each owner's preferences in, orders for relays out. Driven by events, not by polling.
+"""Management: each owner's preferences in, orders for assets out. Driven by events, not by polling.
 
 Keys: `management/preferences/<area><device><asset>`, `management/asset/<area><device><asset>`,
-`management/section/<area><mlmd>`, `management/due/<area>` (when to look again without an event).
+`management/section/<area><mlmd>`, `management/due/<area>` (when to look again without an event),
+`management/out/<device>` (see `optout`).
 
 An order's effect on a board ends with its command, so the contract orders again `command_renew_s`
-before the end for as long as it wants the state. Only assets with preferences are ever switched.
+before the end for as long as it wants the state. Only assets with preferences are ever commanded.
 """
 
 from __future__ import annotations
 
-from ledger.contracts import control, pricing, registry
+from ledger.contracts import assets, control, kinds, optout, pricing, registry
+from ledger.contracts.assets import ASSET, PREFERENCES, asset_key
 from ledger.contracts.bodies import PreferencesBody
 from ledger.contracts.context import NEVER_MS, Context, u32, u64
 from ledger.contracts.control import Order
-from ledger.contracts.errors import BadPreferences, NotAllowed
+from ledger.contracts.errors import NotAllowed
 from ledger.contracts.metering import Measured
 from ledger.contracts.objects import (
     ACTIVE,
-    DONE,
     REFUSED,
-    RELAY_CLOSED,
-    RELAY_OPEN,
+    RELAY_KIND,
     Asset,
     Device,
     Intent,
@@ -28,15 +28,12 @@ from ledger.contracts.objects import (
     Price,
     Section,
 )
-from ledger.contracts.policy import Decision, decide
 from ledger.contracts.registry import PROSUMER_ROLE, Signer
+from ledger.contracts.wear import Decision
 from wireformat import codes
-from wireformat.chained import Reading
 
-PREFERENCES, ASSET = b"management/preferences/", b"management/asset/"
 SECTION, DUE = b"management/section/", b"management/due/"
 _ADDRESS_END = 20
-MIN_PERIOD_S = 600
 
 
 def preferences(ctx: Context, signer: Signer, body: PreferencesBody) -> int:
@@ -45,9 +42,19 @@ def preferences(ctx: Context, signer: Signer, body: PreferencesBody) -> int:
     device = registry.need_device(ctx, body.device)
     if ctx.state.get(registry.OWNER + body.device) != signer.address:
         raise NotAllowed(f"board {body.device.hex()} does not belong to the signer")
-    _check(ctx, device, body)
+    kinds.check(device, body)
     key = asset_key(device.area, body.device, body.asset)
-    wishes = Preferences(
+    wishes = _wishes(ctx, body)
+    before = ctx.load(Preferences, PREFERENCES + key)
+    ctx.save(PREFERENCES + key, wishes)
+    if before is None or before.kind != wishes.kind:
+        ctx.save(ASSET + key, kinds.new_asset(wishes))
+    ctx.emit("management/preferences", device=body.device, asset=body.asset)
+    return device.area
+
+
+def _wishes(ctx: Context, body: PreferencesBody) -> Preferences:
+    return Preferences(
         body.price_limit,
         body.energy,
         body.priority,
@@ -58,81 +65,48 @@ def preferences(ctx: Context, signer: Signer, body: PreferencesBody) -> int:
         body.min_off_s,
         body.rated_w,
         ctx.height,
+        body.kind or RELAY_KIND,
+        body.least_w or 0,
+        body.energy_wh or 0,
+        body.low_price or 0,
+        body.high_price or 0,
+        body.capacity_wh or 0,
+        body.reserve_wh or 0,
     )
-    ctx.save(PREFERENCES + key, wishes)
-    if ctx.load(Asset, ASSET + key) is None:
-        ctx.save(ASSET + key, Asset())
-    ctx.emit("management/preferences", device=body.device, asset=body.asset)
-    return device.area
 
 
-def _check(ctx: Context, device: Device, body: PreferencesBody) -> None:
-    if device.role != codes.METER or body.asset >= device.relays:
-        raise BadPreferences(f"asset {body.asset}: the board is a meter of {device.relays} relays")
-    if body.period_s < MIN_PERIOD_S or body.deadline_s > body.period_s:
-        raise BadPreferences(f"period_s must be {MIN_PERIOD_S} or more and deadline_s within it")
-    if body.run_s > body.deadline_s:
-        raise BadPreferences("run_s does not fit between the period's start and deadline_s")
-    if body.energy and body.energy not in codes.ENERGY_TYPES:
-        raise BadPreferences(f"energy type {body.energy} is not registered")
-
-
-def asset_key(area: int, device: bytes, asset: int) -> bytes:
-    """Key of one asset behind a prefix of this contract."""
-    return u32(area) + device + bytes((asset,))
-
-
-def on_reading(ctx: Context, measured: Measured) -> bool:
-    """Note each asset's relay state and running time; True if a run with a deadline is done."""
-    record, is_done = measured.record, False
-    if not isinstance(record, Reading):
-        return False
-    for asset_number, flag in enumerate(codes.RELAY_CLOSED[: measured.device.relays]):
-        key = asset_key(measured.device.area, measured.address, asset_number)
-        wishes = ctx.load(Preferences, PREFERENCES + key)
-        asset = ctx.load(Asset, ASSET + key)
-        if wishes is None or asset is None:
-            continue
-        asset.actual = RELAY_CLOSED if record.flags & flag else RELAY_OPEN
-        if wishes.run_s:
-            was_short = asset.run_s < wishes.run_s
-            _count_run(wishes, asset, record)
-            is_done = is_done or (was_short and asset.run_s >= wishes.run_s)
-        ctx.save(ASSET + key, asset)
-    return is_done
-
-
-def _count_run(wishes: Preferences, asset: Asset, record: Reading) -> None:
-    if record.flags & codes.CLOCK_UNTRUSTED:
-        return
-    period = record.time_s // wishes.period_s
-    if period < asset.period:
-        return
-    if period > asset.period:
-        asset.period, asset.run_s = period, 0
-    if asset.actual == RELAY_CLOSED:
-        asset.run_s += record.interval_s
+def on_record(ctx: Context, measured: Measured) -> bool:
+    """Follow what a board reports of its assets; True if there is something to decide."""
+    is_news = assets.on_reading(ctx, measured)
+    if optout.on_record(ctx, measured):
+        _order_afresh(ctx, measured.device, measured.address)
+        return True
+    return is_news
 
 
 def on_outcome(ctx: Context, device: Device, intent: Intent) -> None:
     """Follow how an order ended; a refused one is tried again after `retry_s`."""
-    retry_ms = ctx.now_ms + ctx.params.limits.retry_s * 1000
-    if intent.action == codes.SET_LIMIT:
-        key = SECTION + u32(device.area) + intent.target
-        section = ctx.load(Section, key)
-        if section is not None and intent.status == REFUSED:
-            section.renew_ms = min(section.renew_ms, retry_ms)
-            ctx.save(key, section)
+    if optout.on_outcome(ctx, intent):
+        _order_afresh(ctx, device, intent.target)
+    if device.role != codes.MLMD:
+        assets.on_outcome(ctx, device, intent)
         return
-    key = ASSET + asset_key(device.area, intent.target, intent.asset)
-    asset = ctx.load(Asset, key)
-    if asset is None:
-        return
-    if intent.status == DONE:
-        asset.actual = RELAY_CLOSED if intent.state else RELAY_OPEN
-    elif intent.status == REFUSED:
-        asset.renew_ms = min(asset.renew_ms, retry_ms)
-    ctx.save(key, asset)
+    key = SECTION + u32(device.area) + intent.target
+    section = ctx.load(Section, key)
+    if section is not None and intent.status == REFUSED:
+        retry_ms = ctx.now_ms + ctx.params.limits.retry_s * 1000
+        section.renew_ms = min(section.renew_ms, retry_ms)
+        ctx.save(key, section)
+
+
+def _order_afresh(ctx: Context, device: Device, address: bytes) -> None:
+    """The people on site may have left the assets in any state: give each its order again."""
+    for number in range(device.relays):
+        key = ASSET + asset_key(device.area, address, number)
+        asset = ctx.load(Asset, key)
+        if asset is not None:
+            asset.renew_ms = 0
+            ctx.save(key, asset)
 
 
 def tick(ctx: Context, changed: set[int]) -> None:
@@ -169,24 +143,29 @@ def _decide_asset(ctx: Context, area: int, suffix: bytes, wishes: Preferences, p
     asset = ctx.load(Asset, key)
     if asset is None or device.status != ACTIVE:
         return NEVER_MS
+    asks_again_ms = optout.asks_again_ms(ctx, address)
+    if ctx.now_ms < asks_again_ms:
+        return asks_again_ms
     cost = pricing.price_of(price, wishes.energy)
-    found = decide(ctx.params.limits, wishes, asset, cost, ctx.now_ms)
+    found = kinds.decide(ctx.params.limits, wishes, asset, cost, ctx.now_ms)
     if found.may_switch:
         _note_switch(ctx, asset, found)
-    if found.may_switch or ctx.now_ms >= asset.renew_ms:
-        action = codes.CLOSE if asset.desired == RELAY_CLOSED else codes.OPEN
-        control.request(ctx, device, Order(address, number, action, 0, asset.reason))
+    if asset.since_ms and (found.may_switch or asks_again_ms or ctx.now_ms >= asset.renew_ms):
+        action, value = kinds.order_of(wishes.kind, asset.desired)
+        control.request(ctx, device, Order(address, number, action, value, asset.reason))
+        optout.note_probe(ctx, address)
         asset.renew_ms = renewal_ms(ctx)
     if found.want == asset.desired:
         asset.reason = found.why
     ctx.save(key, asset)
-    return min(found.due_ms, asset.renew_ms)
+    return min(found.due_ms, asset.renew_ms or NEVER_MS)
 
 
 def _note_switch(ctx: Context, asset: Asset, found: Decision) -> None:
     asset.desired, asset.reason, asset.since_ms = found.want, found.why, ctx.now_ms
-    kept = ctx.params.limits.switches_per_hour - 1
-    asset.switches_ms = [*asset.switches_ms[-kept:], ctx.now_ms]
+    if found.is_switching:
+        kept = ctx.params.limits.switches_per_hour - 1
+        asset.switches_ms = [*asset.switches_ms[-kept:], ctx.now_ms]
 
 
 def renewal_ms(ctx: Context) -> int:
@@ -203,8 +182,11 @@ def _decide_section(ctx: Context, area: int, mlmd: bytes, section: Section) -> i
     is_new = want_w != (section.asked_w or device.fixed_limit_w)
     if device.status != ACTIVE or not (is_new or section.asked_w):
         return NEVER_MS
+    if ctx.now_ms < (asks_again_ms := optout.asks_again_ms(ctx, mlmd)):
+        return asks_again_ms
     if is_new or ctx.now_ms >= section.renew_ms:
         control.request(ctx, device, Order(mlmd, 0, codes.SET_LIMIT, want_w, "section limit"))
+        optout.note_probe(ctx, mlmd)
         section.asked_w = want_w if is_limited else 0
         section.renew_ms = renewal_ms(ctx) if is_limited else NEVER_MS
         ctx.save(SECTION + u32(area) + mlmd, section)

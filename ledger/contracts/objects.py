@@ -35,6 +35,16 @@ Attested energy settles only up to what the M-LMD's own measurement leaves (docs
 
 RELAY_OPEN, RELAY_CLOSED, RELAY_UNKNOWN = 0, 1, 2
 
+RELAY_KIND, LIMIT_KIND, BATTERY_KIND, SG_READY_KIND = 0, 1, 2, 3
+KINDS = {
+    RELAY_KIND: "relay",
+    LIMIT_KIND: "power limit",
+    BATTERY_KIND: "battery",
+    SG_READY_KIND: "sg_ready",
+}
+"""How an asset is commanded; graded ones give way by degrees."""
+GRADED = (LIMIT_KIND, BATTERY_KIND)
+
 
 def pack(item: DataclassInstance) -> bytes:
     """The object's bytes in the state."""
@@ -169,11 +179,24 @@ class Preferences:
     min_off_s: int
     rated_w: int
     height: int
+    kind: int = RELAY_KIND
+    least_w: int = 0
+    energy_wh: int = 0
+    low_price: int = 0
+    high_price: int = 0
+    capacity_wh: int = 0
+    reserve_wh: int = 0
 
 
 @dataclass(slots=True)
 class Asset:
-    """`management/asset/<addr><asset>`: what the contract last asked of one asset, and why."""
+    """`management/asset/<addr><asset>`: what the contract last asked of one asset, and why.
+
+    `desired` by kind: a relay's state; the W that a charger may draw; the W that a battery is to
+    take (negative: give); an SG-Ready mode. `actual` is the same as read back or measured, at
+    `actual_ms`. While `bound_ms` is set the section allows no more than `bound_w`, the last cut
+    being `cut_w`.
+    """
 
     desired: int = RELAY_UNKNOWN
     reason: str = ""
@@ -184,6 +207,24 @@ class Asset:
     period: int = 0
     run_s: int = 0
     shed_ms: int = 0
+    actual_ms: int = 0
+    energy_wh: int = 0
+    stored_wh: int = 0
+    bound_ms: int = 0
+    bound_w: int = 0
+    cut_w: int = 0
+
+
+@dataclass(slots=True)
+class Out:
+    """`management/out/<addr>`: the board obeys the people on site alone, for `reason` of `codes`.
+
+    At `probe_ms` the contract asks it again; 0: only the board's own word ends it.
+    """
+
+    since_ms: int
+    reason: int
+    probe_ms: int = 0
 
 
 @dataclass(slots=True)

@@ -63,9 +63,9 @@ def on_reading(ctx: Context, measured: Measured) -> None:
     for (kind, energy), (import_wh, export_wh) in zip(
         measured.device.channels, measured.energy_wh, strict=True
     ):
-        if kind == codes.LOAD:
-            interval.load_wh += import_wh * counted_s // elapsed_s
-        elif kind == codes.GENERATION:
+        # What a battery takes is load too.
+        interval.load_wh += import_wh * counted_s // elapsed_s
+        if kind == codes.GENERATION:
             share_wh = export_wh * counted_s // elapsed_s
             generated[energy] = generated.get(energy, 0) + share_wh
     interval.generated_wh = [[energy, generated[energy]] for energy in sorted(generated)]

@@ -120,6 +120,19 @@ class Board:
         }
         return self.sign(Reading, **{**values, **fields})
 
+    def powered(self, watts: int, interval_s: int = 60, **fields):
+        """A reading of one channel at a constant power, positive into the device."""
+        self.now_s += interval_s
+        self.registers[0][watts < 0] += abs(watts) * interval_s // 3600
+        row = [*self.registers[0], watts, abs(watts), 0]
+        values = {
+            "interval_s": interval_s,
+            "channels": [row],
+            "voltage_dv": 2300,
+            "max_ma": 900,
+        }
+        return self.sign(Reading, **{**values, **fields})
+
     def feeder(self, load_w: int, interval_s: int = 60, **fields):
         self.now_s += interval_s
         self.registers[0][0] += load_w * interval_s // 3600

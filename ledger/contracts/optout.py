@@ -1,0 +1,81 @@
+"""Opt-out: a board whose people opted out or locked it is left alone until it reports back in.
+
+Key: `management/out/<device>`. A board says so by flag, by event, or by refusing an order; it says
+that it is back by event, or by a reading without the flag. A lock shows in no flag: such a board is
+asked again once an hour, and what it then does is its answer.
+"""
+
+from __future__ import annotations
+
+from ledger.contracts.context import NEVER_MS, Context
+from ledger.contracts.metering import Measured
+from ledger.contracts.objects import DONE, REFUSED, Intent, Out
+from wireformat import codes
+from wireformat.chained import Event, Feeder, Reading
+
+OUT = b"management/out/"
+PROBE_S = 3600
+_LEFT_ALONE = (codes.R_OPTED_OUT, codes.R_LOCKED_OUT)
+
+
+def on_record(ctx: Context, measured: Measured) -> bool:
+    """Follow flags and events; True if the board is back in."""
+    record = measured.record
+    if isinstance(record, Event):
+        return _on_event(ctx, measured, record.kind)
+    if not isinstance(record, (Reading, Feeder)):
+        return False
+    if record.flags & codes.OPTED_OUT:
+        _leave(ctx, measured.address, codes.R_OPTED_OUT)
+        return False
+    out = ctx.load(Out, OUT + measured.address)
+    return out is not None and out.reason == codes.R_OPTED_OUT and _return(ctx, measured.address)
+
+
+def on_outcome(ctx: Context, intent: Intent) -> bool:
+    """Follow a refusal for that reason, or an order done after all; True if it is back in."""
+    if intent.status == REFUSED and intent.reason in _LEFT_ALONE:
+        _leave(ctx, intent.target, intent.reason)
+    return intent.status == DONE and _return(ctx, intent.target)
+
+
+def asks_again_ms(ctx: Context, device: bytes) -> int:
+    """When the board may be given orders: 0 is now, `NEVER_MS` when it says so itself."""
+    out = ctx.load(Out, OUT + device)
+    if out is None:
+        return 0
+    return out.probe_ms or NEVER_MS
+
+
+def note_probe(ctx: Context, device: bytes) -> None:
+    """An order goes to a locked board to see whether it is still locked; not before long again."""
+    out = ctx.load(Out, OUT + device)
+    if out is not None:
+        out.probe_ms = ctx.now_ms + PROBE_S * 1000
+        ctx.save(OUT + device, out)
+
+
+def _on_event(ctx: Context, measured: Measured, kind: int) -> bool:
+    if kind == codes.EV_OPT_OUT:
+        _leave(ctx, measured.address, codes.R_OPTED_OUT)
+    elif kind == codes.EV_LOCKOUT and measured.device.role != codes.MLMD:
+        # An M-LMD's lock-out is of its breaker, which no contract closes anyway.
+        _leave(ctx, measured.address, codes.R_LOCKED_OUT)
+    return kind == codes.EV_OPT_IN and _return(ctx, measured.address)
+
+
+def _leave(ctx: Context, device: bytes, reason: int) -> None:
+    out = ctx.load(Out, OUT + device)
+    if out is not None and out.reason == reason:
+        return
+    probe_ms = ctx.now_ms + PROBE_S * 1000 if reason == codes.R_LOCKED_OUT else 0
+    ctx.save(OUT + device, Out(ctx.now_ms, reason, probe_ms))
+    ctx.emit("management/left_alone", device=device, reason=reason)
+
+
+def _return(ctx: Context, device: bytes) -> bool:
+    if ctx.state.get(OUT + device) is None:
+        return False
+    ctx.state.delete(OUT + device)
+    ctx.emit("management/back_in", device=device)
+    return True
