@@ -1,4 +1,4 @@
-"""`truewatt gateway run|check-config|status`; `attest`, and the commands of `profiles`."""
+"""`truewatt gateway run|check-config|status`; `attest`, `keep` and `profiles` add their own."""
 
 import argparse
 import asyncio
@@ -12,6 +12,7 @@ from gateway.attest.cli import add_commands as add_attest
 from gateway.attest.devices import drivers
 from gateway.config import ConfigError, load_config, missing_files
 from gateway.errors import GatewayError
+from gateway.keep import cli as keeping
 from gateway.profiles.cli import add_commands
 from gateway.run import run_gateway
 from gateway.status import STATUS_FILE, table
@@ -32,6 +33,8 @@ def main(argv: list[str]) -> int:
     arguments = _parser().parse_args(argv)
     if "meters" in arguments:
         return int(arguments.meters(arguments))
+    if "keep" in arguments:
+        return int(arguments.keep(arguments))
     commands = {"run": _run, "check-config": _check_config, "status": _status}
     return commands[arguments.command](arguments.config)
 
@@ -46,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="show boards, counters and what is wrong")
     status.add_argument("--config", type=Path, required=True, metavar="FILE")
     add_attest(commands)
+    keeping.add_commands(commands)
     add_commands(commands)
     return parser
 

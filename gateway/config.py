@@ -110,6 +110,7 @@ class Config:
     batch_records: int
     clock_ahead_s: int
     clock_age_s: int
+    keep_days: int
     max_channel_w: int
     max_section_w: int
     ledger: LedgerConfig

@@ -29,6 +29,7 @@ from gateway.rpc_link import RpcLink
 from gateway.signer import Signer, load_ack_certificate
 from gateway.status import snapshot, write_status
 from gateway.store import Store, StoreError, StoreFull, StoreLocked
+from gateway.store.database import STORE_FILE
 from gateway.store_thread import StoreThread
 from gateway.submit import Submitter
 from gateway.tasks import is_cancelled
@@ -44,6 +45,8 @@ STATUS_S, STATUS_WALL_S = 5.0, 0.2
 RETRY_WALL_S = 1.0
 """Polling intervals in the run's clock, each with the least of it in wall time."""
 
+RETAIN_S, RETAIN_WALL_S, RETAIN_PAUSE_WALL_S = 3600.0, 10.0, 0.02
+DAY_MS = 86_400_000
 
 STALLED_S = 600
 """An honest chain has a block a minute."""
@@ -162,6 +165,7 @@ class Gateway:
             asyncio.create_task(self._for_ever(self._submit_step, "submit"), name="submit"),
             asyncio.create_task(self._for_ever(self._deliver_step, "enforce"), name="enforce"),
             asyncio.create_task(self._for_ever(self._status_step, "status"), name="status"),
+            asyncio.create_task(self._for_ever(self._retain_step, "retain"), name="retain"),
         ]
         stopping = asyncio.create_task(self._stop.wait(), name="stop")
         try:
@@ -259,6 +263,16 @@ class Gateway:
         write_status(self._config.data_dir, status)
         await asyncio.sleep(max(self._clock.wall(STATUS_S), STATUS_WALL_S))
 
+    async def _retain_step(self) -> None:
+        """Let old records go, a slice at a time, so that no commit of readings waits for it."""
+        config, retention = self._config, self._store.store.retention
+        if config.keep_days:
+            before_ms = self._clock.unix_ms() - config.keep_days * DAY_MS
+            for device in await self._store.run(retention.devices):
+                while await self._store.run(retention.prune, device, before_ms):
+                    await asyncio.sleep(RETAIN_PAUSE_WALL_S)
+        await asyncio.sleep(max(self._clock.wall(RETAIN_S), RETAIN_WALL_S))
+
 
 async def _wait(event: asyncio.Event, wall_s: float) -> None:
     with contextlib.suppress(TimeoutError):
@@ -272,7 +286,7 @@ async def run_gateway(config: Config, clock: Clock) -> None:
     config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     taken = DataDirInUse("another gateway runs on it", str(config.data_dir))
     with LockFile(config.data_dir / "lock", taken):
-        store = StoreThread(await _open_store(config.data_dir / "gateway.db"))
+        store = StoreThread(await _open_store(config.data_dir / STORE_FILE))
         gateway = Gateway(config, clock, store, RpcLink(config.ledger.rpc))
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_one_line)

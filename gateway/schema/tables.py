@@ -30,6 +30,8 @@ GATEWAY = Table(
         "batch_records": optional(Whole(1, 64), 64),
         "clock_ahead_s": optional(Whole(1, 86400, "s"), 300),
         "clock_age_s": optional(Whole(3600, 366 * 86400, "s"), 60 * 86400),
+        # 0: raw records are kept for ever.
+        "keep_days": optional(Whole(1, 36_600), 0),
         # What a line can carry; the ledger's limits are the same by default.
         "max_channel_w": optional(Whole(100, 10_000_000, "W"), 25_000),
         "max_section_w": optional(Whole(100, 10_000_000, "W"), 250_000),

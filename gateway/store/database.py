@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,9 @@ from gateway.store.errors import StoreError, StoreNewer, StoreUnavailable, named
 from gateway.store.tables import MIGRATIONS, VERSION
 
 Row = tuple[Any, ...]
+
+STORE_FILE = "gateway.db"
+"""In the gateway's data folder."""
 
 BUSY_TIMEOUT_MS = 2000
 """How long a write waits, in wall time, for another process's lock before `StoreLocked`."""
@@ -61,6 +64,15 @@ class Database:
         """Rows of a query as they are read: for long ones on a read-only database."""
         with self._named():
             yield from self._connection.execute(sql, values)
+
+    def copy_to(
+        self, target: sqlite3.Connection, pages: int, told: Callable[[int, int], None]
+    ) -> None:
+        """Copy all pages of one moment; `told` hears (pages copied, pages in all)."""
+        with self._named():
+            self._connection.backup(
+                target, pages=pages, progress=lambda _, left, total: told(total - left, total)
+            )
 
     @contextmanager
     def _named(self) -> Iterator[None]:

@@ -10,6 +10,7 @@ from gateway.store.cache import Cache
 from gateway.store.commands import Commands, end_by_outcome
 from gateway.store.database import Database
 from gateway.store.outbox import Outbox
+from gateway.store.retention import Retention
 from gateway.store.rows import Head, Permit, Refusal, StoredRecord
 from wireformat.chained import Outcome
 
@@ -41,6 +42,7 @@ class Store:
         self.outbox = Outbox(database)
         self.commands = Commands(database)
         self.cache = Cache(database)
+        self.retention = Retention(database)
 
     @classmethod
     def open(cls, path: Path) -> "Store":

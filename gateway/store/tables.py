@@ -1,6 +1,6 @@
 """The database's tables. `user_version` is `VERSION`; a change appends a migration."""
 
-VERSION = 3
+VERSION = 4
 
 _CREATE = """
 CREATE TABLE records (
@@ -110,5 +110,23 @@ CREATE TABLE notes (
 """
 """What this gateway must remember of a device that it signs for: counters, the last command."""
 
-MIGRATIONS: tuple[str, ...] = (_CREATE, _OUTCOMES, _NOTES)
+_PRUNING = """
+CREATE TABLE pruned (
+    device BLOB PRIMARY KEY,
+    epoch INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    count INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+DROP TRIGGER records_never_go;
+CREATE TRIGGER records_go_in_order BEFORE DELETE ON records
+    WHEN NOT EXISTS (
+        SELECT 1 FROM pruned
+        WHERE device = OLD.device AND (OLD.epoch, OLD.seq) <= (epoch, seq)
+    )
+    BEGIN SELECT RAISE(ABORT, 'records are append-only'); END;
+"""
+"""A record goes only behind the mark that says up to where its chain was pruned."""
+
+MIGRATIONS: tuple[str, ...] = (_CREATE, _OUTCOMES, _NOTES, _PRUNING)
 """Statement scripts; number i brings a database from version i to i + 1."""
