@@ -16,6 +16,7 @@ from truewatt.demo.parts import PartFailed
 from truewatt.demo.progress import say
 from truewatt.demo.scenario import MAX_METERS_PER_MLMD, MAX_MLMDS, Scenario, plan_homes
 from truewatt.demo.supervisor import PartUnstable
+from truewatt.demo.view import options as view
 from truewatt.emulator.physics.profiles import ProfileError, load_profiles
 from truewatt.lifeline import Ended, unwinding_on_signals
 
@@ -33,6 +34,8 @@ examples:
   tools/demo --mlmds 1 --meters 3                    a small street
   tools/demo --headless --minutes 3 --seed 1 --report r.json
   tools/demo --headless --minutes 1 --kill 20        cut the power of a random part 20 times
+  tools/demo --headless --snapshot screen.svg        a picture of the live view
+  tools/demo view                                    look at the latest run while it goes on
   tools/demo --profiles homes.csv.gz                 measured homes (docs/profiles.md)
 
 exit code: 0 if nothing was lost or counted twice, a contract moved a relay, the metered energy
@@ -42,6 +45,8 @@ agrees with the physics within 1 %, and the ledger verifies; 1 if not; 2 for wro
 
 def main(argv: list[str]) -> int:
     """Run the demo; see `_EPILOG` for the exit codes."""
+    if argv[:1] == ["view"]:
+        return view.main(argv[1:])
     arguments = _parser().parse_args(argv)
     scenario = _scenario(arguments)
     run_dir = _run_dir(arguments.out, arguments.seed)
@@ -51,7 +56,10 @@ def main(argv: list[str]) -> int:
         if scenario.profiles is not None:
             load_profiles(scenario.profiles)
         with unwinding_on_signals():
-            result = runner.run(scenario, run_dir, say, _observers(arguments))
+            live = view.observer(arguments)
+            tell = say if live is None else live.say
+            observers = [*_observers(arguments), *([] if live is None else [live])]
+            result = runner.run(scenario, run_dir, tell, observers)
     except ProfileError as error:
         say(f"{type(error).__name__}: {error}; the format is in docs/profiles.md")
         return _EXIT_USAGE
@@ -172,6 +180,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--headless", action="store_true", help="never ask, never wait for a person")
     add("--report", type=Path, metavar="FILE.json", help="write the report here too")
     add("--out", type=Path, metavar="DIR", help="folder of the run (default runs/<time>-seed<S>)")
+    view.add_options(parser)
     add("--arch", default="native", help="MicroPython to run: native, 32bit (default native)")
     return parser
 

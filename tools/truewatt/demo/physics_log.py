@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from truewatt.demo.accounting import SignedRecord
 from wireformat.chained import Feeder, Reading
@@ -82,6 +83,18 @@ def _loads(value: object) -> dict[str, float]:
     return {str(k): float(v) for k, v in value.items()} if isinstance(value, dict) else {}
 
 
+def switching(item: Mapping[str, Any]) -> Switching:
+    """One line of `switches.jsonl`; raises LookupError or ValueError if it is none."""
+    return Switching(
+        t_ms=int(item["t_ms"]),
+        board=str(item["board"]),
+        asset=str(item["relay"]),
+        closed=item["state"] == "closed",
+        before=_loads(item.get("before")),
+        after=_loads(item.get("after")),
+    )
+
+
 def switchings(path: Path) -> list[Switching]:
     """Read `switches.jsonl`; a torn last line is left out."""
     found = []
@@ -90,16 +103,7 @@ def switchings(path: Path) -> list[Switching]:
             item = json.loads(line)
         except ValueError:
             continue
-        found.append(
-            Switching(
-                t_ms=int(item["t_ms"]),
-                board=str(item["board"]),
-                asset=str(item["relay"]),
-                closed=item["state"] == "closed",
-                before=_loads(item.get("before")),
-                after=_loads(item.get("after")),
-            )
-        )
+        found.append(switching(item))
     return found
 
 
