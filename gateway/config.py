@@ -97,6 +97,25 @@ class LedgerConfig:
 
 
 @dataclass(frozen=True)
+class MqttConfig:
+    """The broker that boards over the air meet at. `embedded`: this gateway runs one itself.
+
+    With a `ca_file` the connection is TLS; `certificate` and `private_key` are what this gateway
+    shows there.
+    """
+
+    host: str
+    port: int
+    embedded: bool = False
+    client_id: str = ""
+    ca_file: Path | None = None
+    certificate: Path | None = None
+    private_key: Path | None = None
+    user: str = ""
+    password: str = ""
+
+
+@dataclass(frozen=True)
 class Config:
     """All of a gateway's configuration."""
 
@@ -115,13 +134,20 @@ class Config:
     max_section_w: int
     ledger: LedgerConfig
     buses: tuple[BusConfig, ...]
+    mqtt: MqttConfig | None = None
 
 
 def load_config(path: Path) -> Config:
     """Read and check the file at `path`; raises `ConfigError` with every problem found."""
     problems: list[Problem] = []
-    values = check_table(_parse(path), GATEWAY_FILE, "", problems)
-    problems += [*_name_clashes(values), *_half_trust(values), *_places(values)]
+    raw = _parse(path)
+    values = check_table(raw, GATEWAY_FILE, "", problems)
+    problems += [
+        *_name_clashes(values),
+        *_half_trust(values),
+        *_places(values),
+        *_links(raw, values),
+    ]
     if problems:
         raise ConfigError(path, problems)
     return _config(values, path.absolute().parent)
@@ -217,6 +243,54 @@ def _half_trust(values: dict[str, object]) -> list[Problem]:
     return [Problem(f"ledger.{missing}", "", "to stand beside the other of the two; it is missing")]
 
 
+def _links(raw: object, values: dict[str, object]) -> list[Problem]:
+    """There must be a way to boards, and a broker is either here or somewhere."""
+    mqtt = cast(dict[str, object], values.get("mqtt", {}))
+    if not isinstance(raw, dict) or "mqtt" not in raw:
+        if isinstance(raw, dict) and raw.get("bus", []) == []:
+            return [Problem("bus", "", "at least 1 table [[bus]], or [mqtt]")]
+        return []
+    problems = []
+    if not mqtt.get("host") and not mqtt.get("embedded"):
+        problems.append(Problem("mqtt.host", "", "the broker's host, or embedded = true"))
+    if mqtt.get("embedded") and mqtt.get("ca_file"):
+        problems.append(
+            Problem("mqtt.ca_file", "", "a broker of its own: the embedded one has no TLS")
+        )
+    if bool(mqtt.get("certificate")) != bool(mqtt.get("private_key")):
+        problems.append(Problem("mqtt.certificate", "", "to stand beside mqtt.private_key"))
+    if mqtt.get("certificate") and not mqtt.get("ca_file"):
+        problems.append(
+            Problem("mqtt.ca_file", "", "the broker's CA, where a certificate is shown")
+        )
+    return problems
+
+
+def _mqtt(row: dict[str, object], base: Path) -> MqttConfig | None:
+    if not row["host"] and not row["embedded"]:
+        return None
+    files = {key: base / cast(str, row[key]) for key in _MQTT_FILES if row[key]}
+    password = ""
+    if row["password_file"]:
+        where = base / cast(str, row["password_file"])
+        try:
+            password = where.read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(where, [Problem("mqtt.password_file", "", str(error))]) from error
+    return MqttConfig(
+        host=cast(str, row["host"]) or "127.0.0.1",
+        port=cast(int, row["port"]) or (8883 if "ca_file" in files else 1883),
+        embedded=cast(bool, row["embedded"]),
+        client_id=cast(str, row["client_id"]),
+        user=cast(str, row["user"]),
+        password=password,
+        **files,
+    )
+
+
+_MQTT_FILES = ("ca_file", "certificate", "private_key")
+
+
 def _config(values: Mapping[str, object], base: Path) -> Config:
     top = dict(cast(dict[str, object], values["gateway"]))
     for name in ("data_dir", "key_file", "ack_certificate"):
@@ -224,7 +298,8 @@ def _config(values: Mapping[str, object], base: Path) -> Config:
     rows = cast(list[dict[str, object]], values["bus"])
     buses = tuple(_bus(row, base) for row in rows)
     ledger = _ledger(cast(dict[str, object], values["ledger"]), base)
-    return Config(**top, ledger=ledger, buses=buses)  # type: ignore[arg-type]
+    mqtt = _mqtt(cast(dict[str, object], values["mqtt"]), base)
+    return Config(**top, ledger=ledger, buses=buses, mqtt=mqtt)  # type: ignore[arg-type]
 
 
 def _ledger(row: dict[str, object], base: Path) -> LedgerConfig:

@@ -38,6 +38,7 @@ class Directory:
         self._entries: dict[bytes, Entry] = {}
         self._by_kid: dict[bytes, bytes] = {}
         self._most_w: dict[bytes, int] = {}
+        self._limited: dict[bytes, Board] = {}
         self._control: tuple[int, bytes] | None = None
         self.wanted: set[bytes] = set()
 
@@ -46,6 +47,7 @@ class Directory:
         address = entry.board.address
         self._entries[address] = entry
         self._by_kid[entry.board.kid] = address
+        self._limited.pop(address, None)
         self.wanted.discard(address)
 
     def entry(self, address: bytes) -> Entry | None:
@@ -57,11 +59,16 @@ class Directory:
 
     def board(self, address: bytes) -> Board | None:
         """A board with the limits of the place where it answers."""
+        known = self._limited.get(address)
+        if known is not None:
+            return known
         found = self.entry(address)
         if found is None:
             return None
         default_w = self._defaults_w.get(found.board.role, 0)
-        return replace(found.board, max_power_w=self._most_w.get(address) or default_w)
+        board = replace(found.board, max_power_w=self._most_w.get(address) or default_w)
+        self._limited[address] = board
+        return board
 
     def by_kid(self, kid: bytes) -> Board | None:
         """The board that owns a key id."""
@@ -75,6 +82,7 @@ class Directory:
     def limit(self, address: bytes, max_power_w: int) -> None:
         """What the line behind a board can carry; 0: the default of its role."""
         self._most_w[address] = max_power_w
+        self._limited.pop(address, None)
 
     @property
     def control(self) -> tuple[int, bytes] | None:

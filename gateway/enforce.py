@@ -9,7 +9,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
-from gateway.collect.collector import Collector
+from gateway.carriers import Carrier
 from gateway.collect.errors import BoardAbsent, CollectError, FrameRefused
 from gateway.directory import Directory
 from gateway.ledger_link import LedgerLied, LedgerLink
@@ -72,7 +72,7 @@ class Enforcer:
         node: LightNode,
         link: LedgerLink,
         store: StoreThread,
-        collector: Collector,
+        carrier: Carrier,
         directory: Directory,
         notices: Notices,
         clock: Clock,
@@ -81,7 +81,7 @@ class Enforcer:
         root: bytes,
     ) -> None:
         self._node, self._link, self._store = node, link, store
-        self._collector, self._directory, self._notices = collector, directory, notices
+        self._carrier, self._directory, self._notices = carrier, directory, notices
         self._clock, self._area, self._chain_id, self._root = clock, area, chain_id, root
         self._attempts: dict[bytes, Attempts] = {}
         self._checked: dict[bytes, Command] = {}
@@ -218,7 +218,7 @@ class Enforcer:
 
     async def _bring(self, order: OpenCommand) -> bool:
         try:
-            await self._collector.command(order.device, order.data)
+            await self._carrier.command(order.device, order.data)
         except FrameRefused as error:
             return await self._refused(order, error)
         except CollectError as error:

@@ -14,6 +14,7 @@ from pathlib import Path
 from gateway.admit import Admission, Rules
 from gateway.attest.devices import places as attested_places
 from gateway.attest.place import MeterPlace
+from gateway.carriers import Carriers
 from gateway.collect.bus import Bus
 from gateway.collect.collector import Collector
 from gateway.collect.tools import Tools
@@ -23,6 +24,7 @@ from gateway.enforce import Enforcer
 from gateway.errors import GatewayError
 from gateway.ledger_link import ChainStalled, LedgerError, LedgerLink
 from gateway.light_node import LightNode
+from gateway.mqtt.collector import MqttCollector
 from gateway.notices import Notices
 from gateway.registry_view import RegistryView
 from gateway.rpc_link import RpcLink
@@ -100,6 +102,11 @@ class Gateway:
         self._certificate = certificate
         tools = self._tools(signer, (certificate.serial, data))
         self.collector = Collector(tools, config.buses, self._attested)
+        self.mqtt = (
+            None
+            if config.mqtt is None
+            else MqttCollector(tools, config.mqtt, config.area, config.name)
+        )
         self._admitted = tools.admitted
         self.registry = RegistryView(
             self.node,
@@ -118,7 +125,7 @@ class Gateway:
             self.node,
             link,
             store,
-            self.collector,
+            Carriers([self.collector, *([self.mqtt] if self.mqtt else [])]),
             self.directory,
             self.notices,
             clock,
@@ -159,8 +166,10 @@ class Gateway:
         """Collect, follow, submit and enforce until `stop`."""
         self._admitted.update(await self._store.run(self._store.store.counts))
         await self.registry.load()
+        links: list[Collector | MqttCollector] = [self.collector] if self._config.buses else []
+        links += [self.mqtt] if self.mqtt else []
         loops = [
-            asyncio.create_task(self.collector.run(), name="collect"),
+            *(asyncio.create_task(link.run(), name="collect") for link in links),
             asyncio.create_task(self._for_ever(self._ledger_step, "ledger"), name="ledger"),
             asyncio.create_task(self._for_ever(self._submit_step, "submit"), name="submit"),
             asyncio.create_task(self._for_ever(self._deliver_step, "enforce"), name="enforce"),
@@ -259,6 +268,7 @@ class Gateway:
             self._store.store,
             self.notices,
             dict(self._admitted),
+            self.mqtt,
         )
         write_status(self._config.data_dir, status)
         await asyncio.sleep(max(self._clock.wall(STATUS_S), STATUS_WALL_S))

@@ -10,6 +10,8 @@ from gateway.collect.visit import Visited
 from gateway.collect.worker import BusWorker
 from gateway.config import MeterConfig
 from gateway.light_node import LightNode
+from gateway.mqtt import report
+from gateway.mqtt.collector import MqttCollector
 from gateway.notices import Notices
 from gateway.store import Store
 
@@ -26,8 +28,25 @@ def snapshot(
     store: Store,
     notices: Notices,
     records: dict[bytes, int],
+    mqtt: MqttCollector | None = None,
 ) -> Json:
     """The whole status. `records`: admitted records by board."""
+    status = _snapshot(name, now_ms, collector, node, store, notices, records)
+    if mqtt is not None:
+        status["boards"] += report.boards(mqtt, records)
+        status["mqtt"] = report.broker(mqtt)
+    return status
+
+
+def _snapshot(
+    name: str,
+    now_ms: int,
+    collector: Collector,
+    node: LightNode,
+    store: Store,
+    notices: Notices,
+    records: dict[bytes, int],
+) -> Json:
     return {
         "gateway": name,
         "time_ms": now_ms,
@@ -73,11 +92,19 @@ def table(status: Json) -> str:
             f"{board['name']:12} {place:14} {address:18} {board['state']:12}"
             f" {board['records']:>8} {board['unacked']:>8}"
         )
+    if "mqtt" in status:
+        lines.append(_mqtt_line(status["mqtt"]))
     for title in ("refusals", "commands"):
         counts = ", ".join(f"{key} {count}" for key, count in status[title].items())
         lines.append(f"{title}: {counts or 'none'}")
     lines += [f"! {key}: {notice['text']}" for key, notice in status["notices"].items()]
     return "\n".join(lines)
+
+
+def _mqtt_line(mqtt: Json) -> str:
+    odd = ", ".join(f"{key} {count}" for key, count in mqtt["odd"].items())
+    state = "connected" if mqtt["open"] else "not connected"
+    return f"mqtt: {state}, {mqtt['waiting']} records waiting; odd messages: {odd or 'none'}"
 
 
 def _bus(worker: BusWorker) -> Json:

@@ -23,6 +23,9 @@ from wireformat.schema import MAX_RECORD_BYTES
 FindBoard = Callable[[bytes], Board | None]
 """From a kid (8 bytes) to the board that the registry holds for it."""
 
+Check = Callable[[Board, registry.Opened], None]
+"""Raises `BadSignature` unless the board signed what was opened."""
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -67,16 +70,24 @@ class Admission:
     """Judges records of one chain. Holds no state of boards; time comes in as a parameter."""
 
     def __init__(self, chain_id: str, rules: Rules, find_board: FindBoard) -> None:
-        self._chain_id = chain_id
+        self.chain_id = chain_id
         self._rules = rules
-        self._find_board = find_board
+        self.find_board = find_board
+
+    def sender(self, code: int, data: bytes) -> Board:
+        """The board whose key a record names, wherever it came from; nothing is proven yet."""
+        return self._sender(self._parse(code, data))
+
+    def _sender(self, opened: registry.Opened) -> Board:
+        sender = self.find_board(opened.kid)
+        if sender is None:
+            raise errors.UnknownKey(f"kid {opened.kid.hex()}")
+        return sender
 
     def open(self, board: Board, code: int, data: bytes) -> tuple[Chained, registry.Opened]:
         """Parse a record and hold its sender against `board`; the signature is not checked."""
         opened = self._parse(code, data)
-        sender = self._find_board(opened.kid)
-        if sender is None:
-            raise errors.UnknownKey(f"kid {opened.kid.hex()}")
+        sender = self._sender(opened)
         if sender.address != board.address:
             raise errors.WrongBoard(f"signed by {sender.address.hex()}", board.address.hex())
         _check_standing(board)
@@ -91,9 +102,23 @@ class Admission:
     ) -> Admitted | Duplicate:
         """Let `data` pass as the next record of `chain`, or raise why not."""
         record, opened = self.open(board, code, data)
+        return self.judge(board, chain, code, data, now_ms, record, opened, check_signature)
+
+    def judge(
+        self,
+        board: Board,
+        chain: ChainState,
+        code: int,
+        data: bytes,
+        now_ms: int,
+        record: Chained,
+        opened: registry.Opened,
+        check: Check,
+    ) -> Admitted | Duplicate:
+        """`admit` for what is opened already; `check` raises `BadSignature`, or knows better."""
         if chain.head and (record.epoch, record.seq) <= (chain.head.epoch, chain.head.seq):
-            return _known(board, chain, record, opened, data)
-        check_signature(board, opened)
+            return _known(board, chain, record, opened, data, check)
+        check(board, opened)
         check_link(record, chain.head, chain.permits)
         digest = record_hash(data)
         stored = StoredRecord(board.address, record.epoch, record.seq, code, data, digest, now_ms)
@@ -120,7 +145,7 @@ class Admission:
         if len(data) > MAX_RECORD_BYTES:
             raise errors.TooBig(f"{len(data)} bytes, at most {MAX_RECORD_BYTES}")
         try:
-            opened = registry.open_signed(code, data, self._chain_id)
+            opened = registry.open_signed(code, data, self.chain_id)
         except UnknownType as error:
             raise errors.WrongType(str(error)) from error
         except WireError as error:
@@ -159,13 +184,18 @@ def _check_standing(board: Board) -> None:
 
 
 def _known(
-    board: Board, chain: ChainState, record: Chained, opened: registry.Opened, data: bytes
+    board: Board,
+    chain: ChainState,
+    record: Chained,
+    opened: registry.Opened,
+    data: bytes,
+    check: Check,
 ) -> Duplicate:
     """A position that is taken: the same bytes are harmless, others are a replay or a clone."""
     held = chain.data_at(record.epoch, record.seq)
     if held == data:
         return Duplicate(record.epoch, record.seq)
-    check_signature(board, opened)
+    check(board, opened)
     where = f"epoch {record.epoch} seq {record.seq}"
     if held is not None:
         raise errors.Equivocation("two signed records for one position", where)

@@ -11,7 +11,7 @@ from gateway.admit.errors import BrokenChain, Gap, Replayed
 from gateway.collect.errors import CollectError
 from gateway.collect.link import BoardLink
 from gateway.collect.tools import Tools
-from gateway.store import Batch, Head, Permit, Refusal
+from gateway.store import Batch, Head, Permit, Refusal, StoreConflict
 from wireformat.chained import Chained, Outcome
 
 
@@ -47,7 +47,11 @@ class Puller:
         except CollectError as error:
             trouble = error
         if job.batch:
-            await store.run(store.store.commit, job.batch)
+            try:
+                await store.run(store.store.commit, job.batch)
+            except StoreConflict:
+                # They came over another way meanwhile: look again, from the new head on.
+                return Pulled(0, None, more=True)
             self._count(board.address, len(job.batch.records))
         if trouble is not None:
             raise trouble
@@ -95,7 +99,7 @@ class _Job:
         permits: list[Permit],
     ) -> None:
         self.board, self.head, self.permits = board, head, permits
-        self.batch = Batch(board.address)
+        self.batch = Batch(board.address, before=head, checked=True)
         self.held: AdmissionRefused | None = None
         self.more = False
         self.at: Position = (0, 0)

@@ -77,6 +77,7 @@ PATH = Text(r"[^\0]+", "a path; a relative one counts from this file's folder")
 CHAIN_ID = Text(r"[^|\0]{1,50}", "the chain's id: 1 to 50 characters without '|'")
 BLOCK_HASH = Text(r"[0-9a-fA-F]{64}", "a block's hash as 64 hex digits")
 PUBLIC_KEY = Text(r"[0-9a-fA-F]{64}", "a public key as 64 hex digits")
+HOST = Text(r"[0-9a-zA-Z._:-]{1,253}", "a host's name or address")
 URL = Text(r"https?://[^\s/]+(:\d+)?/?", "an address such as http://127.0.0.1:26657")
 
 

@@ -3,6 +3,7 @@
 from gateway.schema.kinds import (
     BLOCK_HASH,
     CHAIN_ID,
+    HOST,
     NAME,
     PATH,
     PUBLIC_KEY,
@@ -95,9 +96,25 @@ BUS = Table(
     },
 )
 
+MQTT = Table(
+    {
+        "host": optional(HOST, ""),
+        "port": optional(Whole(1, 65535), 0),
+        "embedded": optional(Choice((True, False)), False),
+        "client_id": optional(
+            Text(r"[0-9a-zA-Z_-]{1,64}", "1 to 64 of a-z, A-Z, 0-9, - and _"), ""
+        ),
+        "ca_file": optional(PATH, ""),
+        "certificate": optional(PATH, ""),
+        "private_key": optional(PATH, ""),
+        "user": optional(Text(), ""),
+        "password_file": optional(PATH, ""),
+    }
+)
+
 GATEWAY_FILE = Table(
     {},
-    rows={"bus": Rows(BUS, unique=("name", "port"))},
-    tables={"gateway": GATEWAY, "ledger": LEDGER},
+    rows={"bus": Rows(BUS, least=0, unique=("name", "port"))},
+    tables={"gateway": GATEWAY, "ledger": LEDGER, "mqtt": MQTT},
 )
-"""The whole file: [gateway], [ledger], [[bus]] with [[bus.device]] and [[bus.meter]]."""
+"""The whole file: [gateway], [ledger], [mqtt], [[bus]] with [[bus.device]] and [[bus.meter]]."""

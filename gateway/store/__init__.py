@@ -1,6 +1,7 @@
 """The gateway's memory: SQLite, WAL, synchronous FULL. What is acked is committed here first."""
 
 from gateway.store.errors import (
+    StoreConflict,
     StoreCorrupt,
     StoreError,
     StoreFull,
@@ -19,6 +20,7 @@ __all__ = [
     "QueuedRecord",
     "Refusal",
     "Store",
+    "StoreConflict",
     "StoreCorrupt",
     "StoreError",
     "StoreFull",

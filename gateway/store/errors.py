@@ -51,6 +51,13 @@ class StoreUnavailable(StoreError):
     todo = "check that the folder exists, its owner and rights, and the medium's health"
 
 
+class StoreConflict(StoreError):
+    """Another way to the same board brought its records first; these are judged anew."""
+
+    code = "store_conflict"
+    todo = "nothing: the board's records are asked for again"
+
+
 _BY_RESULT: dict[int, type[StoreError]] = {
     sqlite3.SQLITE_FULL: StoreFull,
     sqlite3.SQLITE_BUSY: StoreLocked,

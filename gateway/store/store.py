@@ -9,6 +9,7 @@ from pathlib import Path
 from gateway.store.cache import Cache
 from gateway.store.commands import Commands, end_by_outcome
 from gateway.store.database import Database
+from gateway.store.errors import StoreConflict
 from gateway.store.outbox import Outbox
 from gateway.store.retention import Retention
 from gateway.store.rows import Head, Permit, Refusal, StoredRecord
@@ -20,7 +21,11 @@ EVIDENCE_ROWS = 500
 
 @dataclass
 class Batch:
-    """All that one pull from a board changes; committed together or not at all."""
+    """All that one pull from a board changes; committed together or not at all.
+
+    With `checked`, `before` is the head that `records` were judged against. Another way to the same
+    board (a bus and a broker, say) may have moved it: then `StoreConflict`, and nothing is written.
+    """
 
     device: bytes
     records: list[StoredRecord] = field(default_factory=list)
@@ -29,6 +34,8 @@ class Batch:
     refusals: list[Refusal] = field(default_factory=list)
     permits: list[Permit] = field(default_factory=list)
     notes: dict[str, bytes | None] = field(default_factory=dict)
+    before: Head | None = None
+    checked: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.records or self.refusals or self.permits)
@@ -58,23 +65,21 @@ class Store:
         """Close the file."""
         self.database.close()
 
-    def commit(self, batch: Batch) -> None:
-        """Write `batch` in one durable transaction; acks may leave after this returns."""
+    def commit(self, *batches: Batch) -> None:
+        """Write `batches` in one durable transaction; acks may leave after this returns."""
         with self.database.write() as connection:
-            rows = [_insert(connection, record) for record in batch.records]
-            for row, record in zip(rows, batch.records, strict=True):
-                outcome = int(record.code == Outcome.CODE)
-                connection.execute(
-                    "INSERT INTO outbox VALUES (?, ?, ?)", (row, record.device, outcome)
-                )
-            if batch.head:
-                _set_head(connection, batch.device, batch.head)
-            for refusal in batch.refusals:
-                _count_refusal(connection, refusal)
-            for permit in batch.permits:
-                _keep_permit(connection, permit)
-            _end_commands(connection, batch, rows)
-            _keep_notes(connection, batch.device, batch.notes)
+            for batch in batches:
+                if batch.records and batch.checked:
+                    _check_head(connection, batch)
+            _insert(connection, batches)
+            heads = [(batch.device, batch.head) for batch in batches if batch.head]
+            connection.executemany(_SET_HEAD, [_head_row(*head) for head in heads])
+            for batch in batches:
+                for refusal in batch.refusals:
+                    _count_refusal(connection, refusal)
+                for permit in batch.permits:
+                    _keep_permit(connection, permit)
+                _keep_notes(connection, batch.device, batch.notes)
 
     def note(self, device: bytes, name: str) -> bytes | None:
         """What was noted of `device` under `name`."""
@@ -156,29 +161,47 @@ class Store:
         return [Permit(row[0], (row[1], row[2]), (row[3], row[4]), row[5]) for row in rows]
 
 
-def _insert(connection: sqlite3.Connection, record: StoredRecord) -> int:
-    cursor = connection.execute(
-        "INSERT INTO records (device, epoch, seq, code, data, hash, received_ms)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (
-            record.device,
-            record.epoch,
-            record.seq,
-            record.code,
-            record.data,
-            record.hash,
-            record.received_ms,
-        ),
+_SET_HEAD = "INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?, ?, ?)"
+
+
+def _check_head(connection: sqlite3.Connection, batch: Batch) -> None:
+    row = connection.execute(
+        "SELECT epoch, seq FROM heads WHERE device = ?", (batch.device,)
+    ).fetchone()
+    before = batch.before
+    if row != (None if before is None else (before.epoch, before.seq)):
+        raise StoreConflict(
+            f"head of {batch.device.hex()} is {row}, the records were judged against another"
+        )
+
+
+def _insert(connection: sqlite3.Connection, batches: tuple[Batch, ...]) -> None:
+    """All records and their places in the outbox; rows are numbered here, for one call each."""
+    first = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM records").fetchone()[0]
+    records = [record for batch in batches for record in batch.records]
+    connection.executemany(
+        "INSERT INTO records (id, device, epoch, seq, code, data, hash, received_ms)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (row, r.device, r.epoch, r.seq, r.code, r.data, r.hash, r.received_ms)
+            for row, r in enumerate(records, first)
+        ],
     )
-    assert cursor.lastrowid is not None
-    return cursor.lastrowid
+    connection.executemany(
+        "INSERT INTO outbox VALUES (?, ?, ?)",
+        [(row, r.device, int(r.code == Outcome.CODE)) for row, r in enumerate(records, first)],
+    )
+    for batch in batches:
+        _end_commands(connection, batch, list(range(first, first + len(batch.records))))
+        first += len(batch.records)
+
+
+def _head_row(device: bytes, head: Head) -> tuple[object, ...]:
+    return (device, head.epoch, head.seq, head.hash, head.time_s, head.measured)
 
 
 def _set_head(connection: sqlite3.Connection, device: bytes, head: Head) -> None:
-    connection.execute(
-        "INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?, ?, ?)",
-        (device, head.epoch, head.seq, head.hash, head.time_s, head.measured),
-    )
+    connection.execute(_SET_HEAD, _head_row(device, head))
 
 
 def _count_refusal(connection: sqlite3.Connection, refusal: Refusal) -> None:
@@ -236,6 +259,8 @@ def _keep_notes(
 
 
 def _end_commands(connection: sqlite3.Connection, batch: Batch, rows: list[int]) -> None:
+    if not batch.outcomes:
+        return
     by_seq = {(r.epoch, r.seq): row for r, row in zip(batch.records, rows, strict=True)}
     for outcome in batch.outcomes:
         row = by_seq[(outcome.epoch, outcome.seq)]

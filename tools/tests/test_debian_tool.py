@@ -16,6 +16,13 @@ def test_it_runs() -> None:
     assert "device|host [ writevalues... ]" in done.stdout
 
 
+def test_mosquitto_starts_and_says_its_version() -> None:
+    said = subprocess.run(
+        [*find_tool("mosquitto"), "-h"], capture_output=True, text=True, timeout=30
+    )
+    assert "mosquitto version 2" in said.stdout
+
+
 def test_one_that_nobody_described_is_refused() -> None:
     with pytest.raises(DebianToolError, match=r"no such tool: 'mbpol'.*Use mbpoll"):
         find_tool("mbpol")

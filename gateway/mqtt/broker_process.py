@@ -1,0 +1,59 @@
+"""Keeps the embedded broker going: a child of the gateway, started again whenever it ends."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Callable
+
+from gateway.mqtt.errors import BrokerDied
+
+log = logging.getLogger("gateway")
+
+READY_S = 20.0
+RESTART_FIRST_S, RESTART_MOST_S = 0.2, 10.0
+GOOD_RUN_S = 30.0
+"""A broker that lived this long is started again at once."""
+
+Report = Callable[[BrokerDied], None]
+
+
+class BrokerProcess:
+    """`run` until it is cancelled; the child ends with this process, even with a killed one."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._argv = [sys.executable, "-m", "gateway.mqtt.broker", host, str(port)]
+        self._where = f"{host}:{port}"
+        self.pid: int | None = None
+
+    async def run(self, report: Report) -> None:
+        """Start it, wait for its end, tell, and start it again."""
+        loop, wait_s = asyncio.get_running_loop(), RESTART_FIRST_S
+        while True:
+            started_s = loop.time()
+            code = await self._live()
+            report(BrokerDied(f"the embedded broker ended with code {code}", self._where))
+            if loop.time() - started_s > GOOD_RUN_S:
+                wait_s = RESTART_FIRST_S
+            await asyncio.sleep(wait_s)
+            wait_s = min(2 * wait_s, RESTART_MOST_S)
+
+    async def _live(self) -> int:
+        # Its standard input is a pipe from here: it ends when this process does, however it does.
+        process = await asyncio.create_subprocess_exec(
+            *self._argv, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        )
+        self.pid = process.pid
+        try:
+            assert process.stdout is not None
+            async with asyncio.timeout(READY_S):
+                if await process.stdout.readline():
+                    log.info("mqtt: embedded broker on %s, process %d", self._where, process.pid)
+            return await process.wait()
+        except TimeoutError:
+            process.kill()
+            return await process.wait()
+        finally:
+            self.pid = None
+            if process.returncode is None:
+                process.kill()
+                await process.wait()

@@ -1,0 +1,267 @@
+"""All boards behind one broker: connect and stay connected, take records in, ack after the commit.
+
+socket -> intake -> signatures (threads) -> rules and commit (store's thread) -> PUBACK, signed ack
+"""
+
+import asyncio
+import logging
+import random
+import ssl
+from functools import lru_cache
+
+from gateway.collect.errors import CollectError, RecordsHeld
+from gateway.collect.tools import Tools
+from gateway.config import MqttConfig
+from gateway.ingest import Arrival, Ingest, Taken
+from gateway.mqtt.acker import Acker
+from gateway.mqtt.boards import Boards
+from gateway.mqtt.broker_process import BrokerProcess
+from gateway.mqtt.client import Address, Connection
+from gateway.mqtt.errors import (
+    BadMessage,
+    BadTopic,
+    BrokerBusy,
+    BrokerLost,
+    RetainedMessage,
+    TopicMismatch,
+)
+from gateway.mqtt.intake import Intake, Waiting, confirm
+from gateway.mqtt.packets import Message
+from gateway.store import Head, StoreError
+from gateway.tasks import is_cancelled
+from wireformat import mqtt_map as m
+from wireformat.control import Ack
+from wireformat.errors import WireError
+
+log = logging.getLogger("gateway")
+
+BATCH = 1000
+"""Records in one commit, at most."""
+
+RETRY_FIRST_S, RETRY_MOST_S = 0.2, 30.0
+STORE_RETRY_S = 1.0
+
+
+class MqttCollector:
+    """Runs until it is cancelled. `counts`: what was refused or odd, by its error's code."""
+
+    def __init__(self, tools: Tools, config: MqttConfig, area: int, name: str) -> None:
+        self._tools, self._config, self._area = tools, config, area
+        self._client_id = config.client_id or f"truewatt-{name}"
+        self._connection: Connection | None = None
+        self._up = False
+        self._examined: asyncio.Queue[list[Waiting]] = asyncio.Queue(1)
+        self.broker = BrokerProcess(config.host, config.port) if config.embedded else None
+        self.intake = Intake()
+        self.ingest = Ingest(tools)
+        self.boards = Boards(tools, self._publish)
+        self.acker = Acker(tools, self._deliver_ack)
+        self.counts: dict[str, int] = {}
+        self._heads: dict[bytes, Head] = {}
+        self.connects = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the broker is there and sends what boards say."""
+        return self._up
+
+    async def run(self) -> None:
+        """Collect for ever."""
+        store = self._tools.store
+        self._heads = await store.run(store.store.heads)
+        try:
+            async with asyncio.TaskGroup() as group:
+                if self.broker is not None:
+                    group.create_task(self.broker.run(self._report), name="mqtt broker")
+                group.create_task(self._stay_connected(), name="mqtt connection")
+                group.create_task(self._examine(), name="mqtt signatures")
+                group.create_task(self._settle(), name="mqtt commits")
+                group.create_task(self.acker.run(), name="mqtt acks")
+        finally:
+            self.ingest.close()
+
+    async def command(self, device: bytes, data: bytes) -> None:
+        """Bring a signed command to `device`; as `collect.collector.Collector.command`."""
+        await self.boards.command(device, data)
+
+    # ---- the connection ------------------------------------------------------------------------
+
+    async def _stay_connected(self) -> None:
+        wait_s = RETRY_FIRST_S
+        while not is_cancelled():
+            try:
+                connection = await self._connect()
+            except CollectError as error:
+                self._report(error)
+                # Not in step: a broker that comes back meets its clients one by one.
+                await asyncio.sleep(wait_s * random.uniform(0.5, 1.5))
+                wait_s = min(2 * wait_s, RETRY_MOST_S)
+                continue
+            wait_s = RETRY_FIRST_S
+            try:
+                self._report(await connection.closed)
+            finally:
+                self._connection, self._up = None, False
+                await connection.close()
+
+    async def _connect(self) -> Connection:
+        config = self._config
+        address = Address(
+            config.host,
+            config.port,
+            self._client_id,
+            _tls(config),
+            config.user,
+            config.password,
+        )
+        connection = Connection(address, self._take)
+        self._connection = connection
+        try:
+            await connection.open([(f"{m.PREFIX}/{self._area}/+/{leaf}", 1) for leaf in _READ])
+        except BaseException:
+            self._connection = None
+            raise
+        self.connects, self._up = self.connects + 1, True
+        self._tools.notices.clear("mqtt")
+        log.info("mqtt: connected to %s as %s", address, self._client_id)
+        return connection
+
+    # ---- what comes ----------------------------------------------------------------------------
+
+    def _take(self, messages: list[Message]) -> None:
+        connection = self._connection
+        assert connection is not None
+        done = []
+        for message in messages:
+            try:
+                waits = self._sort(message, connection)
+            except (CollectError, WireError) as error:
+                waits = False
+                self._odd(error if isinstance(error, CollectError) else BadTopic(str(error)))
+            if not waits and message.mid:
+                done.append(message.mid)
+        connection.confirm(done)
+
+    def _sort(self, message: Message, connection: Connection) -> bool:
+        """Pass a message on; True if it is to be acknowledged later."""
+        area, device, leaf = _split_topic(message.topic)
+        if area != self._area or leaf not in _READ:
+            raise BadTopic(message.topic)
+        if message.retained:
+            raise RetainedMessage(message.topic)
+        payload = message.payload
+        if leaf == m.REC:
+            if not 1 < len(payload) <= m.MAX_PAYLOAD_BYTES:
+                raise BadMessage(f"a record of {len(payload)} bytes", message.topic)
+            arrival = Arrival(payload[0], payload[1:], device)
+            self.intake.put(arrival, message.mid, connection)
+            return True
+        if not payload:
+            self.boards.gone(device)
+        elif self.boards.heard(device, payload):
+            self._ack_again(device)
+        return False
+
+    def _ack_again(self, device: bytes) -> None:
+        """A board that waits for an ack may have lost it: with what is committed, nothing more."""
+        head = self._heads.get(device)
+        if head is not None:
+            self.acker.ack(device, head)
+
+    # ---- the way of a batch --------------------------------------------------------------------
+
+    async def _examine(self) -> None:
+        while True:
+            batch = await self.intake.take(BATCH)
+            await self.ingest.examine([waiting.arrival for waiting in batch])
+            await self._examined.put(batch)
+
+    async def _settle(self) -> None:
+        while True:
+            batch = await self._examined.get()
+            taken = await self._commit(batch)
+            confirm(batch)
+            self._tell(taken)
+
+    async def _commit(self, batch: list[Waiting]) -> Taken:
+        """Until it succeeds: as long as the store can't commit, nothing is acked."""
+        arrivals = [waiting.arrival for waiting in batch]
+        while True:
+            try:
+                taken = await self.ingest.settle(arrivals)
+            except StoreError as error:
+                self._tools.notices.report("store", error, self._tools.clock.unix_ms())
+                await asyncio.sleep(STORE_RETRY_S)
+            else:
+                self._tools.notices.clear("store")
+                return taken
+
+    def _tell(self, taken: Taken) -> None:
+        """Acks, and what is wrong with whom."""
+        self._heads.update(taken.heads)
+        for device, head in taken.heads.items():
+            self.acker.ack(device, head)
+            board = self.boards.seen(device)
+            held = taken.held.get(device)
+            if board is not None:
+                board.held = held.code if held else ""
+            if held is None:
+                self._tools.notices.clear(_name(device))
+        for device, refusal in taken.held.items():
+            self._notice(_name(device), RecordsHeld(str(refusal), _name(device)))
+        for signer, claimed in taken.elsewhere:
+            what = f"a record of {signer.hex()} under the topic of {claimed.hex()}"
+            self._odd(TopicMismatch(what, _name(claimed)))
+
+    def _deliver_ack(self, device: bytes, data: bytes) -> bool:
+        board = self.boards.seen(device)
+        return board is None or bool(self.boards.send(board, Ack.CODE, data, m.ACK))
+
+    def _publish(self, device: bytes, leaf: str, payload: bytes) -> None:
+        if self._connection is None:
+            raise BrokerLost("no connection", self._config.host)
+        try:
+            self._connection.publish(m.topic(self._area, device, leaf), payload)
+        except BrokerBusy as error:
+            self._odd(error)
+            raise
+
+    # ---- what is wrong -------------------------------------------------------------------------
+
+    def _odd(self, error: CollectError) -> None:
+        """Count it, and tell once: anybody who may publish could fill a log."""
+        self.counts[error.code] = self.counts.get(error.code, 0) + 1
+        self._notice(f"mqtt {error.code}", error)
+
+    def _report(self, error: CollectError) -> None:
+        self._notice("mqtt", error)
+
+    def _notice(self, key: str, error: CollectError) -> None:
+        self._tools.notices.report(key, error, self._tools.clock.unix_ms())
+
+
+_READ = (m.REC, m.OUT)
+"""What the gateway subscribes to. `live` is not collected: nobody settles on it."""
+
+
+def _name(device: bytes) -> str:
+    return f"mqtt {device.hex()[:8]}"
+
+
+@lru_cache(maxsize=8192)
+def _split_topic(topic: str) -> tuple[int, bytes, str]:
+    return m.split_topic(topic)
+
+
+def _tls(config: MqttConfig) -> ssl.SSLContext | None:
+    """What the configuration asks for. Raises `BrokerLost` for files that can't be used."""
+    if config.ca_file is None:
+        return None
+    try:
+        context = ssl.create_default_context(cafile=config.ca_file)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if config.certificate is not None:
+            context.load_cert_chain(config.certificate, config.private_key)
+    except (OSError, ssl.SSLError) as error:
+        raise BrokerLost(f"TLS files: {error}", str(config.ca_file)) from error
+    return context
