@@ -9,6 +9,7 @@ import logging
 from dataclasses import dataclass
 
 from gateway.admit.chain import leading_to
+from gateway.admit.errors import BrokenChain, Equivocation
 from gateway.ledger_link import LedgerBehind, LedgerLink, LedgerRefused
 from gateway.light_node import LightNode
 from gateway.notices import Notices
@@ -50,6 +51,13 @@ class Held:
     until_ms: int
 
 
+ACCUSING = (Equivocation.code, BrokenChain.code)
+"""Refusals that only a second history under a board's key brings about: its signature is good."""
+
+ACCUSED_TIMES, MAX_ACCUSED = 3, 8
+"""How often a contradicting record is handed in, and how many in one transaction."""
+
+
 class RecordsRefused(LedgerRefused):
     """The ledger did not take a board's records into its chain."""
 
@@ -76,6 +84,8 @@ class Submitter:
         self._sent_ms: int | None = None
         self._held: dict[bytes, Held] = {}
         self._gaps: set[bytes] = set()
+        self._accused: dict[bytes, int] = {}
+        self._settled_accusations = 0
         self.submitted = 0
 
     async def step(self) -> bool:
@@ -107,9 +117,14 @@ class Submitter:
         store = self._store.store
         held = self._holding()
         records = await self._store.run(store.outbox.next, MAX_RECORDS, held)
-        if not records:
-            return None
         rows, taken = await self._rows(records)
+        if len(taken) == len(records):
+            # Behind the board's own records: only next to the last one it proves something.
+            accusing = await self._contradictions(min(MAX_ACCUSED, MAX_RECORDS - len(rows)))
+            rows += accusing
+            taken += (EVIDENCE_ROW,) * len(accusing)
+        if not rows:
+            return None
         used, _ = await self._node.prove(NONCE + self._signer.address)
         least = int.from_bytes(used or b"", "big") + 1
         nonce = await self._store.run(store.outbox.next_nonce, least)
@@ -145,6 +160,27 @@ class Submitter:
             [Event.CODE, permit.evidence]
             for permit in leading_to((record.epoch, record.seq), permits)
         ]
+
+    async def _contradictions(self, most: int) -> list[list[object]]:
+        """Signed records of a second history under one key: the ledger freezes that board.
+
+        Each is handed in a few times, as the board's own records may be on their way.
+        """
+        store = self._store.store
+        counts = await self._store.run(store.refusals)
+        if sum(counts.get(reason, 0) for reason in ACCUSING) == self._settled_accusations:
+            return []
+        found = [
+            row for reason in ACCUSING for row in await self._store.run(store.evidence, reason)
+        ]
+        due = [row for row in found if self._accused.get(row[2], 0) < ACCUSED_TIMES]
+        if not due:
+            self._settled_accusations = sum(counts.get(reason, 0) for reason in ACCUSING)
+        rows: list[list[object]] = []
+        for _, code, data, _ in due[:most]:
+            self._accused[data] = self._accused.get(data, 0) + 1
+            rows.append([code, data])
+        return rows
 
     # ---- sending and settling ------------------------------------------------------------------
 

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from truewatt.demo import runner
+from truewatt.demo.attack import catalogue as attack
+from truewatt.demo.attack.campaign import Campaign
+from truewatt.demo.attack.table import table
 from truewatt.demo.observer import Observer
 from truewatt.demo.parts import PartFailed
 from truewatt.demo.progress import say
@@ -36,10 +39,13 @@ examples:
   tools/demo --headless --minutes 1 --kill 20        cut the power of a random part 20 times
   tools/demo --headless --snapshot screen.svg        a picture of the live view
   tools/demo view                                    look at the latest run while it goes on
+  tools/demo --attack --headless                     18 attacks, each refused by its right name
+  tools/demo --attack list                           what they are
   tools/demo --profiles homes.csv.gz                 measured homes (docs/profiles.md)
 
 exit code: 0 if nothing was lost or counted twice, a contract moved a relay, the metered energy
-agrees with the physics within 1 %, and the ledger verifies; 1 if not; 2 for wrong arguments.
+agrees with the physics within 1 %, the ledger verifies, and every attack was refused by its right
+name; 1 if not; 2 for wrong arguments.
 """
 
 
@@ -48,6 +54,9 @@ def main(argv: list[str]) -> int:
     if argv[:1] == ["view"]:
         return view.main(argv[1:])
     arguments = _parser().parse_args(argv)
+    if arguments.attack == attack.LIST:
+        print(attack.explained())
+        return 0
     scenario = _scenario(arguments)
     run_dir = _run_dir(arguments.out, arguments.seed)
     say(f"{len(scenario.boards)} boards, seed {scenario.seed}, time x{scenario.speed:g}")
@@ -97,11 +106,17 @@ def _scenario(arguments: argparse.Namespace) -> Scenario:
 
 def _observers(arguments: argparse.Namespace) -> list[Observer]:
     """What attaches to the run because of the arguments."""
-    return []
+    if arguments.attack is None:
+        return []
+    return [Campaign(attack.selected(arguments.attack, arguments.seed), say)]
 
 
 def _conclude(result: dict[str, Any], run_dir: Path) -> int:
     print(summary(result))
+    if result.get("attacks"):
+        print(f"\n{table(result['attacks'])}")
+    for name, why in result["set_aside"].items():
+        print(f"  set aside: {name}: {why}")
     print(f"\nthe whole report: {run_dir / 'report.json'}")
     print(f"check the chain yourself: truewatt ledger verify --home {run_dir / 'ledger'}")
     broken = result["failures"]
@@ -177,6 +192,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--start", type=_time_of_day, default=16 * 60, metavar="HH:MM", help="default 16:00")
     add("--profiles", type=_file, metavar="FILE", help="CSV of measured homes (docs/profiles.md)")
     add("--kill", type=int, default=0, metavar="N", help="cut the power of a part N times")
+    add(
+        "--attack",
+        nargs="?",
+        const=attack.ALL,
+        type=_attacks,
+        metavar="NAME[,NAME]",
+        help="attack the run; list: what there is; default all (docs/attacks.md)",
+    )
     add("--headless", action="store_true", help="never ask, never wait for a person")
     add("--report", type=Path, metavar="FILE.json", help="write the report here too")
     add("--out", type=Path, metavar="DIR", help="folder of the run (default runs/<time>-seed<S>)")
@@ -212,6 +235,15 @@ def _time_of_day(text: str) -> int:
     if match is None:
         raise argparse.ArgumentTypeError("expected HH:MM")
     return int(match[1]) * 60 + int(match[2])
+
+
+def _attacks(text: str) -> str:
+    try:
+        if text != attack.LIST:
+            attack.selected(text, 0)
+    except attack.UnknownAttack as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def _file(text: str) -> Path:

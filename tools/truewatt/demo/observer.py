@@ -24,6 +24,14 @@ class Observer:
     async def stop(self) -> None:
         """The run's time is up and its records have arrived; all parts still run."""
 
+    def is_busy(self) -> bool:
+        """Whether the run must go on beyond its time, for what this observer has begun."""
+        return False
+
+    def set_aside(self) -> dict[str, str]:
+        """Boards that were put out of service on purpose, and why: they are no loss of the run."""
+        return {}
+
     def findings(self) -> dict[str, object]:
         """Keys that go into the run's report, once the run is over."""
         return {}

@@ -20,17 +20,26 @@ Books = dict[str, list[SignedRecord]]
 
 
 def account_for(
-    site: Site, end_s: int, kills: int, restarts: Mapping[str, int], say: Say
+    site: Site,
+    end_s: int,
+    kills: int,
+    restarts: Mapping[str, int],
+    set_aside: Mapping[str, str],
+    say: Say,
 ) -> dict[str, object]:
-    """The report of a run whose processes have all ended; `end_s` is when its time was up."""
+    """The report of a run whose processes have all ended; `end_s` is when its time was up.
+
+    Boards in `set_aside` were put out of service on purpose: they are listed, not accounted for.
+    """
     say("reading the boards' own journals")
-    journals = {name: parse(site.board(name).journal(), CHAIN_ID) for name in site.enrolments}
-    kept, refusals = _kept(site)
+    boards = {name: at for name, at in site.addresses.items() if name not in set_aside}
+    journals = {name: parse(site.board(name).journal(), CHAIN_ID) for name in boards}
+    kept, refusals = _kept(site, boards)
     say("replaying and checking the whole chain")
     verified = _verifies(site, say)
     devices = {address[:KID_BYTES]: address for address in site.addresses.values()}
     ledger = read_ledger(site.ledger_home, devices)
-    on_ledger = {name: ledger.admitted.get(at, []) for name, at in site.addresses.items()}
+    on_ledger = {name: ledger.admitted.get(at, []) for name, at in boards.items()}
     physics = PhysicsLog(site.run_dir / "rig" / "physics.csv")
     return report.build(
         report.Evidence(
@@ -45,17 +54,18 @@ def account_for(
             kept=kept,
             kills=kills,
             restarts=restarts,
+            set_aside=set_aside,
             verified=verified,
         )
     )
 
 
-def _kept(site: Site) -> tuple[Books, dict[str, int]]:
+def _kept(site: Site, boards: Mapping[str, bytes]) -> tuple[Books, dict[str, int]]:
     store = Store.open_readonly(site.run_dir / "gateway" / "gateway.db")
     try:
         kept = {
             name: parse(((row[2], row[3]) for row in store.records(address)), CHAIN_ID)
-            for name, address in site.addresses.items()
+            for name, address in boards.items()
         }
         return kept, store.refusals()
     finally:

@@ -63,6 +63,11 @@ class ProcessPart:
                 preexec_fn=dies_with_us(),  # noqa: PLW1509 - nothing but system calls
             )
 
+    @property
+    def pid(self) -> int | None:
+        """The process id of the last start."""
+        return None if self._process is None else self._process.pid
+
     def kill(self) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.kill()

@@ -32,6 +32,7 @@ class Evidence:
     kept: Mapping[str, list[SignedRecord]]
     kills: int
     restarts: Mapping[str, int]
+    set_aside: Mapping[str, str]
     verified: bool
 
 
@@ -86,6 +87,7 @@ def build(evidence: Evidence) -> dict[str, object]:
         },
         "kills": evidence.kills,
         "restarts": dict(evidence.restarts),
+        "set_aside": dict(evidence.set_aside),
         "faults": (account.faults + evidence.ledger_account.faults)[:50],
     }
 

@@ -68,6 +68,7 @@ class Run:
                     targets = ["gateway", "ledger", *scenario.boards]
                     cuts = chaos.plan(scenario.seed, scenario.kills, targets, scenario.wall_s)
                     await self.supervisor.run(scenario.wall_s, cuts)
+                    await self._let_observers_finish()
                     end_s = self.clock.unix_ms() // 1000
                     await self._drain(end_s)
             finally:
@@ -78,6 +79,16 @@ class Run:
         for observer in self.observers:
             await observer.start(self.site, self.clock, self.supervisor)
             attached.push_async_callback(observer.stop)
+
+    async def _let_observers_finish(self) -> None:
+        while not self.supervisor.is_ending and any(one.is_busy() for one in self.observers):
+            self.supervisor.revive()
+            await asyncio.sleep(0.1)
+
+    @property
+    def set_aside(self) -> dict[str, str]:
+        """Boards that observers put out of service."""
+        return {name: why for one in self.observers for name, why in one.set_aside().items()}
 
     async def start(self, client: RpcClient) -> None:
         """In the order of a real site: the chain, the boards and their gateway, people's wishes."""
@@ -156,9 +167,14 @@ class Run:
         while time.monotonic() < deadline:
             self.supervisor.revive()
             await asyncio.sleep(0.2)
-            if _is_drained(self._store_path, set(self.site.addresses.values()), end_s):
+            if _is_drained(self._store_path, *self._addresses(), end_s):
                 return
         self.say("the last records did not arrive in time; the report says which")
+
+    def _addresses(self) -> tuple[set[bytes], set[bytes]]:
+        """Of the boards in service, and of those that were set aside."""
+        aside = {self.site.addresses[name] for name in self.set_aside}
+        return set(self.site.addresses.values()) - aside, aside
 
     @property
     def _store_path(self) -> Path:
@@ -181,7 +197,9 @@ def run(
     finally:
         running.supervisor.kill_all()
     supervisor = running.supervisor
-    found = outcome.account_for(running.site, end_s, supervisor.kills, supervisor.restarts, say)
+    found = outcome.account_for(
+        running.site, end_s, supervisor.kills, supervisor.restarts, running.set_aside, say
+    )
     for observer in observers:
         found |= observer.findings()
     broken = [line for observer in observers for line in observer.failures()]
@@ -190,14 +208,14 @@ def run(
     return found
 
 
-def _is_drained(path: Path, boards: set[bytes], end_s: int) -> bool:
-    """Whether every board's chain has passed `end_s` and nothing waits for the ledger."""
+def _is_drained(path: Path, boards: set[bytes], aside: set[bytes], end_s: int) -> bool:
+    """Whether every board's chain has passed `end_s` and nothing of them waits for the ledger."""
     heads = _heads(path)
-    if not boards <= heads.keys() or any(head.time_s <= end_s for head in heads.values()):
+    if any(board not in heads or heads[board].time_s <= end_s for board in boards):
         return False
     try:
         with closing(Store.open_readonly(path)) as store:
-            return not len(store.outbox)
+            return not store.outbox.next(1, aside)
     except StoreError:
         return False
 

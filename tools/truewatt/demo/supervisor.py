@@ -50,6 +50,11 @@ class Supervisor:
             self.revive()
             await asyncio.sleep(0.05)
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether somebody wanted the run to end early."""
+        return self._ending
+
     def end_soon(self) -> None:
         """Let `run` return with its next turn: the rest of the run's time is not wanted."""
         self._ending = True

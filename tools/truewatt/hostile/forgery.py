@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from nacl.signing import SigningKey
 
-from ledger.setup import seal
 from wireformat import cose, registry
 from wireformat.schema import Record, Unsigned
 
@@ -62,8 +61,3 @@ def bombs(most_bytes: int = 240) -> list[Bomb]:
 
 def _enveloped(payload: bytes) -> bytes:
     return cose.assemble(cose.protected_header(bytes(8)), payload, bytes(64))
-
-
-def signed(record: Record, seed: bytes, chain_id: str) -> bytes:
-    """The record, signed with `seed` under that key's own id."""
-    return seal(record, seed, chain_id)

@@ -8,9 +8,15 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from wireformat import cbor
+
 Json = dict[str, Any]
 Lie = Callable[[str, Json, Json], None]
 """`lie(method, params, result)` changes a result in place."""
+
+
+class Withheld(Exception):
+    """Raised by a lie that denies to have what was asked for."""
 
 
 def truth(method: str, params: Json, result: Json) -> None:
@@ -43,8 +49,8 @@ class LyingNode:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._session.close()
         await self._runner.cleanup()
+        await self._session.close()
 
     async def _pass_on(self, request: web.Request) -> web.Response:
         asked = await request.json()
@@ -54,7 +60,11 @@ class LyingNode:
         except aiohttp.ClientError as error:
             raise web.HTTPBadGateway(text=str(error)) from error
         if "result" in answer:
-            self.lie(asked["method"], asked["params"], answer["result"])
+            try:
+                self.lie(asked["method"], asked["params"], answer["result"])
+            except Withheld as error:
+                refused = {"code": -32603, "message": "Internal error", "data": str(error)}
+                answer = {"jsonrpc": "2.0", "id": asked["id"], "error": refused}
         body = self.body(asked["method"], json.dumps(answer).encode())
         return web.Response(body=body, content_type="application/json")
 
@@ -114,6 +124,22 @@ def height_lie(method: str, params: Json, result: Json) -> None:
     """A proof dated to another block, whose state had another root."""
     if method == "abci_query":
         result["response"]["height"] = "1"
+
+
+def end_of_chain(height: int) -> Lie:
+    """As if `height` were the newest block, no state were at hand and no command were open."""
+    nothing = listed_commands(cbor.encode([]))
+
+    def lie(method: str, params: Json, result: Json) -> None:
+        nothing(method, params, result)
+        if method == "status":
+            result["sync_info"]["latest_block_height"] = str(height)
+        elif method == "tx":
+            raise Withheld("tx not found")
+        elif int(params.get("height", 0)) > height or params.get("prove"):
+            raise Withheld(f"height must be less than or equal to {height}")
+
+    return lie
 
 
 def listed_commands(rows: bytes) -> Lie:

@@ -37,7 +37,8 @@ class Wiretap(threading.Thread):
 
     `on_request(frame)` and `on_reply(request, reply)` give what is passed on, or None to swallow
     it. `impostors` answer for a bus address instead of what is on the bus: each gets the whole
-    request with its CRC and gives the whole reply, empty for none.
+    request with its CRC and gives the whole reply, empty for none. `talker` gives bytes that
+    somebody puts on the line all the time, whoever else is talking.
     """
 
     def __init__(self, bus: Path, link: Path) -> None:
@@ -58,6 +59,7 @@ class Wiretap(threading.Thread):
         """Pass everything on."""
         self.on_request: Callable[[Frame], Frame | None] = pass_on
         self.on_reply: Callable[[Frame, Frame], Frame | None] = lambda _, reply: reply
+        self.talker: Callable[[], bytes] | None = None
         self.impostors.clear()
 
     def ask(self, frame: Frame) -> Frame:
@@ -91,11 +93,19 @@ class Wiretap(threading.Thread):
             with contextlib.suppress(queue.Empty):
                 data, done = self._jobs.get_nowait()
                 done.set_result(self._exchange(data))
+            if self.talker is not None:
+                self._talk(self.talker())
             ready, _, _ = select.select([self._master, self._bus], [], [], 0.005)
             if self._bus in ready:
                 os.write(self._master, os.read(self._bus, 1024))
             if self._master in ready:
                 self._from_gateway(os.read(self._master, 1024))
+
+    def _talk(self, data: bytes) -> None:
+        """What both ends hear; an end that does not listen loses it, as on a wire."""
+        for end in (self._master, self._bus):
+            if select.select([], [end], [], 0)[1]:
+                os.write(end, data)
 
     def _from_gateway(self, data: bytes) -> None:
         self._buffer += data
