@@ -7,8 +7,8 @@ import pytest
 
 from gateway.tests.plant import Plant
 from ledger import setup
-from ledger.contracts.metering import LAST
-from ledger.contracts.objects import DONE, Intent, LastRecord, unpack
+from ledger.contracts.metering import BROKEN_PREV, EVIDENCE, LAST
+from ledger.contracts.objects import DONE, Evidence, Intent, LastRecord, unpack
 from ledger.rpc.client import RpcClient
 from wireformat import cbor, codes
 
@@ -181,5 +181,30 @@ def test_gaps_in_a_journal_pass_on_to_the_ledger(tmp_path):
         await plant.until(lambda: meter.acked == (1, 26))
         await plant.until(lambda: wait(on_ledger(plant, meter), 14))
         assert "records_refused" not in plant.status()["notice_counts"], "a hole cost a pause"
+
+    run(tmp_path, scenario, meters=1)
+
+
+def test_a_second_history_under_a_boards_key_freezes_it_with_the_evidence(tmp_path):
+    """A clone signs its own record in the next place: the gateway names it and tells the ledger."""
+
+    async def scenario(plant):
+        meter = plant.meters[0]
+        for _ in range(3):
+            meter.add()
+        await plant.enrol()
+        plant.start_gateway()
+        await plant.until(lambda: meter.acked == (1, 2))
+        meter.add(meter.reading(prev=bytes(range(16))))
+        await plant.until(lambda: plant.status()["refusals"].get("broken_chain"))
+
+        async def frozen():
+            return await plant.state(EVIDENCE + meter.address)
+
+        await plant.until(frozen)
+        found = unpack(Evidence, await frozen())
+        assert (found.reason, found.second) == (BROKEN_PREV, meter.journal[-1][1])
+        await plant.until(lambda: "revoked_board" in str(plant.status()["notices"]))
+        assert plant.stop_gateway() == 0
 
     run(tmp_path, scenario, meters=1)
