@@ -6,6 +6,7 @@ import argparse
 import json
 import re
 import signal
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ def main(argv: list[str]) -> int:
         with unwinding_on_signals():
             live = view.observer(arguments)
             tell = say if live is None else live.say
-            observers = [*_observers(arguments), *([] if live is None else [live])]
+            observers = [*_observers(arguments, tell), *([] if live is None else [live])]
             result = runner.run(scenario, run_dir, tell, observers)
     except ProfileError as error:
         say(f"{type(error).__name__}: {error}; the format is in docs/profiles.md")
@@ -104,11 +105,11 @@ def _scenario(arguments: argparse.Namespace) -> Scenario:
     )
 
 
-def _observers(arguments: argparse.Namespace) -> list[Observer]:
+def _observers(arguments: argparse.Namespace, tell: Callable[[str], None]) -> list[Observer]:
     """What attaches to the run because of the arguments."""
     if arguments.attack is None:
         return []
-    return [Campaign(attack.selected(arguments.attack, arguments.seed), say)]
+    return [Campaign(attack.selected(arguments.attack, arguments.seed), tell)]
 
 
 def _conclude(result: dict[str, Any], run_dir: Path) -> int:

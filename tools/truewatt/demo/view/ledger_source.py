@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ledger.contracts import management, pricing
+from ledger.contracts import assets, pricing
 from ledger.contracts.context import u32
 from ledger.contracts.objects import RELAY_CLOSED, RELAY_UNKNOWN, Asset, Price, unpack
 from ledger.rpc.client import RpcClient
@@ -31,7 +31,7 @@ class LedgerSource:
         return Ledger(height, {"mix": price.mix, **prices}, await self._wishes())
 
     async def _wishes(self) -> dict[tuple[str, int], Wish]:
-        prefix = management.ASSET + u32(self._area)
+        prefix = assets.ASSET + u32(self._area)
         found: dict[tuple[str, int], Wish] = {}
         after = b""
         for _ in range(_MOST_PAGES):
