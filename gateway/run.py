@@ -13,6 +13,7 @@ from pathlib import Path
 
 from gateway.admit import Admission, Rules
 from gateway.attest.devices import places as attested_places
+from gateway.attest.obey import Trust
 from gateway.attest.place import MeterPlace
 from gateway.carriers import Carriers
 from gateway.collect.bus import Bus
@@ -154,9 +155,9 @@ class Gateway:
         )
 
     def _attested(self, tools: Tools, bus: Bus, config: BusConfig) -> Iterator[MeterPlace]:
-        return attested_places(
-            tools, self._config.data_dir, self._config.ledger.chain_id, bus, config
-        )
+        ledger = self._config.ledger
+        trust = Trust(ledger.chain_id, self._config.area, ledger.operator_root)
+        return attested_places(tools, self._config.data_dir, trust, bus, config)
 
     def stop(self) -> None:
         """Let `run` return."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gateway.attest.driver import Driver, make_driver
 from gateway.attest.keys import device_signer, enrolment
+from gateway.attest.obey import Trust
 from gateway.attest.place import MeterPlace
 from gateway.collect.bus import Bus
 from gateway.collect.tools import Tools
@@ -24,13 +25,13 @@ class Joining:
 
 
 def places(
-    tools: Tools, data_dir: Path, chain_id: str, bus: Bus, config: BusConfig
+    tools: Tools, data_dir: Path, trust: Trust, bus: Bus, config: BusConfig
 ) -> Iterator[MeterPlace]:
     """The devices of one bus, each with its key. Raises `ProfileError`, `KeyFileError`."""
     for meter in config.meters:
-        signer = device_signer(data_dir, meter.name, chain_id)
+        signer = device_signer(data_dir, meter.name, trust.chain_id)
         where = f"{bus.name} address {meter.address}"
-        yield MeterPlace(tools, meter, make_driver(bus, meter), signer, where)
+        yield MeterPlace(tools, meter, make_driver(bus, meter), signer, trust, where)
 
 
 def drivers(config: Config) -> Iterator[tuple[BusConfig, MeterConfig, Driver]]:

@@ -1,4 +1,4 @@
-"""What a commercial device can do, and a driver for those that a profile describes.
+"""What a commercial device can do, and the driver of those that a profile describes.
 
 Drivers speak over the bus that boards use too: reading waits its turn, writing goes first.
 """
@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Protocol
 
+from gateway.attest.actuator import ProfileActuator
 from gateway.attest.errors import CannotMeter, WrongMeter
+from gateway.attest.sunspec import SUNSPEC_STORAGE, SunSpecStorage
 from gateway.collect.bus import Bus
 from gateway.collect.errors import ModbusRefused
 from gateway.config import MeterConfig
@@ -27,12 +29,16 @@ _FAR_WH = 10**9
 class Driver(Protocol):
     """One device at its address. All methods raise `CollectError`s.
 
-    `actions`: those of `codes` that it can be commanded to.
+    `actions`: those of `codes` that it can be commanded to. `timeout_s`: after this long without a
+    word from the gateway it goes to its safe state by itself.
     """
 
     max_power_w: int
-    registers: Registers
     actions: frozenset[int]
+    timeout_s: int
+
+    @property
+    def registers(self) -> Registers: ...
 
     async def contact(self, probe_s: float | None = None) -> None:
         """Make sure that the configured device answers; raises `WrongMeter` for another."""
@@ -42,26 +48,50 @@ class Driver(Protocol):
         """What it measures now; positive power is drawn from the grid."""
         ...
 
+    def fault(self, action: int, value: int) -> int:
+        """Why the device can never be set to this (`codes.R_*`), or R_NONE."""
+        ...
+
+    async def apply(self, action: int, value: int) -> None:
+        """Set it, ahead of all polling, and read it back; raises `NotFollowed`.
+
+        Repeating it keeps the device from going to its safe state.
+        """
+        ...
+
+    async def state(self, action: int) -> int:
+        """Read back: W, or 0 and 1 for open and closed."""
+        ...
+
+    async def restore(self) -> None:
+        """Set it to what holds while nobody commands it; from then on it can be left alone."""
+        ...
+
 
 class ProfileDriver:
     """A device with a profile in `gateway/profiles/models`."""
 
-    actions: frozenset[int] = frozenset()
-
     def __init__(self, bus: Bus, config: MeterConfig, profile: Profile) -> None:
         self._bus, self._config, self.profile = bus, config, profile
+        self._actuator = ProfileActuator(bus, config, profile)
+        self.actions = self._actuator.actions
+        self.timeout_s = self._actuator.timeout_s
         self._chosen = profile.chosen(config.unconfirmed)
         self._blocks = plan(profile, self._chosen)
         phases = config.phases or profile.phases
         whole_w = phases * profile.max_voltage_v * profile.max_current_a
         self.max_power_w = config.max_power_w or whole_w
-        self.registers = self._counters()
+        self._registers = self._counters()
         bus.pauses_s[config.address] = profile.pause_ms / 1000
 
     @property
     def where(self) -> str:
         """For messages."""
         return f"{self._bus.name} address {self._config.address}"
+
+    @property
+    def registers(self) -> Registers:
+        return self._registers
 
     async def contact(self, probe_s: float | None = None) -> None:
         """A model that names itself is asked; others are told by the way they answer."""
@@ -96,6 +126,18 @@ class ProfileDriver:
             words.update(enumerate(row, block.first))
         return self._checked(decode(self.profile, words, self._chosen))
 
+    def fault(self, action: int, value: int) -> int:
+        return self._actuator.fault(action, value)
+
+    async def apply(self, action: int, value: int) -> None:
+        await self._actuator.apply(action, value)
+
+    async def state(self, action: int) -> int:
+        return await self._actuator.state(action)
+
+    async def restore(self) -> None:
+        await self._actuator.restore()
+
     def _checked(self, readings: Readings) -> Readings:
         """Another model's words are noise under this profile: most of it can't be."""
         strange = readings.implausible
@@ -127,5 +169,7 @@ class ProfileDriver:
 
 
 def make_driver(bus: Bus, config: MeterConfig) -> Driver:
-    """The driver of a configured device; raises `ProfileError`s and `CannotMeter`."""
+    """The driver of a configured device; raises `ProfileError`s, `CannotMeter`, `NeedsPackage`."""
+    if config.profile == SUNSPEC_STORAGE:
+        return SunSpecStorage(bus, config)
     return ProfileDriver(bus, config, find_profile(config.profile))

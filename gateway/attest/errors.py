@@ -18,11 +18,25 @@ class NotEnrolledDevice(CollectError):
     todo = "let the installer enrol it: truewatt gateway attest --config FILE prints what he needs"
 
 
+class NotFollowed(CollectError):
+    """The device reads back another value than was written."""
+
+    code = "not_followed"
+    todo = "look at the device: it may be set to be operated locally"
+
+
 class ChainRefused(CollectError):
     """A record that this gateway made itself and did not admit: nothing was signed away."""
 
     code = "attested_refused"
     todo = "look at the reason; the device's max_power_w may be too low"
+
+
+class NeedsPackage(GatewayError):
+    """A device that needs a Python package which an extra of this one brings."""
+
+    code = "needs_package"
+    todo = "pip install 'truewatt[meters]'"
 
 
 class CannotMeter(GatewayError):

@@ -12,7 +12,8 @@ from gateway.attest.chain import AttestedChain, Notes
 from gateway.attest.driver import Driver
 from gateway.attest.errors import NotEnrolledDevice
 from gateway.attest.interval import Interval
-from gateway.collect.errors import CollectError, FrameRefused, RevokedBoard
+from gateway.attest.obey import Obedience, Trust
+from gateway.collect.errors import CollectError, RevokedBoard
 from gateway.collect.tools import Tools
 from gateway.collect.visit import Seen
 from gateway.config import MeterConfig
@@ -20,7 +21,6 @@ from gateway.profiles import Readings
 from gateway.signer import Signer
 from wireformat import codes
 from wireformat.chained import Chained, Event, Reading
-from wireformat.control import Command
 
 INTERVAL_S, BOUNDARY_S = 60, 900
 """As boards record by default."""
@@ -36,13 +36,20 @@ class MeterPlace:
     """State of the visits to one device. `where` is for messages."""
 
     def __init__(
-        self, tools: Tools, config: MeterConfig, driver: Driver, signer: Signer, where: str
+        self,
+        tools: Tools,
+        config: MeterConfig,
+        driver: Driver,
+        signer: Signer,
+        trust: Trust,
+        where: str,
     ) -> None:
         self.config = config
         self.seen = Seen()
         self.where = where
         self._tools, self._driver, self._signer = tools, driver, signer
         self._chain = AttestedChain(tools.store.store, tools.admission, signer, tools.clock.unix_ms)
+        self._commands = Obedience(tools, driver, signer.address, trust, where)
         self._contacted = False
         self._started = False
         self._failures = 0
@@ -64,7 +71,9 @@ class MeterPlace:
     def due_in_s(self) -> float:
         """Until the next visit, in the run's clock: in step with the ends of intervals."""
         step_ms = min(self._tools.poll_s, INTERVAL_S) * 1000
-        return (step_ms - self._tools.clock.unix_ms() % step_ms) / 1000
+        poll_s = (step_ms - self._tools.clock.unix_ms() % step_ms) / 1000
+        command_s = self._commands.due_in_s()
+        return poll_s if command_s is None else min(poll_s, command_s)
 
     async def visit(self, probe_s: float | None = None) -> bool:
         """Visit once. Raises `CollectError`, `StoreError`."""
@@ -83,10 +92,18 @@ class MeterPlace:
         return False
 
     async def obey(self, data: bytes) -> None:
-        """A meter has nothing that could be commanded."""
-        raise FrameRefused(Command.TYPE, self.where, codes.R_NO_SUCH_ASSET)
+        """Take a signed command. Raises `FrameRefused` and what the line did."""
+        await self._commands.obey(data, self._append_outcome)
+
+    async def _append_outcome(
+        self, kind: type[Chained], fields: dict[str, object], notes: Notes
+    ) -> None:
+        board = self._tools.directory.board(self.device)
+        assert board is not None, "found by its device, which only an enrolled one has"
+        await self._append(board, kind, fields, notes=notes)
 
     async def _work(self, board: Board, readings: Readings) -> None:
+        await self._commands.keep(self._append_outcome)
         self._count(readings)
         now_s = self._now_s
         if now_s // INTERVAL_S != self._number and self._tallies:
@@ -102,6 +119,7 @@ class MeterPlace:
     async def _failed(self) -> None:
         """Who answers next may be another; what its records say of now is told by an event."""
         self._contacted = False
+        self._commands.lost()
         self._failures += 1
         if self._failures != FAILURES_TO_FAULT or not self._started:
             return

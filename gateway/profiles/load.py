@@ -11,13 +11,16 @@ from typing import cast
 
 from gateway.profiles.errors import BadProfile, UnknownProfile
 from gateway.profiles.profile import (
+    Failsafe,
     Gap,
     Identity,
     LeftOut,
     Profile,
     Register,
     Serial,
+    Setup,
     Source,
+    Write,
 )
 from gateway.profiles.quantities import QUANTITIES
 from gateway.profiles.rules import faults
@@ -82,12 +85,16 @@ def _profile(name: str, values: Row) -> Profile:
     fields = dict(values)
     serial = [Serial(**row) for row in _rows(fields, "serial")]  # type: ignore[arg-type]
     identity = [_identity(row) for row in _rows(fields, "identity")]
+    failsafe = [Failsafe(**row) for row in _rows(fields, "failsafe")]  # type: ignore[arg-type]
     return Profile(
         name=name,
         serial=serial[0] if serial else None,
         identity=identity[0] if identity else None,
         sources=tuple(Source(**row) for row in _rows(fields, "source")),  # type: ignore[arg-type]
         gaps=tuple(Gap(**row) for row in _rows(fields, "gap")),  # type: ignore[arg-type]
+        writes=tuple(Write(**row) for row in _rows(fields, "write")),  # type: ignore[arg-type]
+        failsafe=failsafe[0] if failsafe else None,
+        setups=tuple(Setup(**row) for row in _rows(fields, "setup")),  # type: ignore[arg-type]
         left_out=tuple(LeftOut(**row) for row in _rows(fields, "left_out")),  # type: ignore[arg-type]
         registers=tuple(
             sorted((_register(row) for row in _rows(fields, "register")), key=lambda r: r.address)

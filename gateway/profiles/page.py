@@ -18,6 +18,7 @@ def page(profile: Profile) -> str:
         ["\n".join(_facts(profile))],
         ["## Registers", "\n".join(_registers(profile))],
         ["## Reads", "\n".join(_reads(profile))],
+        ["## Commands", "\n".join(_commands(profile))],
         ["## Left out", "\n".join(f"- {x.what}: {x.why}." for x in profile.left_out)],
         ["## Sources", "\n".join(f"- {s.repository} {s.path}" for s in profile.sources)],
     ]
@@ -124,6 +125,32 @@ def _reads(profile: Profile) -> Iterator[str]:
         yield f"- never `{gap.first:#06x}` to `{gap.last:#06x}`: {gap.why}"
 
 
+def _commands(profile: Profile) -> Iterator[str]:
+    """How it is commanded, and what it does when left alone."""
+    if not profile.writes:
+        return
+    yield "| Command | Register | Raw | Meaning | Default | Source |"
+    yield "|---|---|---|---|---|---|"
+    for write in profile.writes:
+        off = f", or {write.off} for 0 W" if write.off is not None else ""
+        volts = f" a phase at {write.nominal_v} V" if write.unit == "A" else ""
+        yield (
+            f"| {write.action.replace('_', ' ')} | `{write.address:#06x}`, {write.type}"
+            f" | {write.least} to {write.most}{off} | {write.scale} {write.unit}{volts}"
+            f" | {write.default} | {write.source} |"
+        )
+    yield ""
+    yield "Written with function 16, read back with function 03."
+    if profile.failsafe is not None:
+        safe = profile.failsafe
+        yield (
+            f"Left alone for {safe.timeout_ms} ms (`{safe.timeout_address:#06x}`), it goes to"
+            f" {safe.value} (`{safe.value_address:#06x}`) by itself ({safe.source})."
+        )
+    for setup in profile.setups:
+        yield f"`{setup.address:#06x}` is set to {setup.value}: {setup.why}."
+
+
 def _yes(flag: bool) -> str:
     return "yes" if flag else "no"
 
@@ -162,6 +189,12 @@ Unknown keys are refused; every fault is told at once, with file, key and what w
 | `[[gap]]` | `first`, `last`: words that no read may touch, and `why` |
 | `[[left_out]]` | `what` is not read, and `why` |
 | `[[register]]` | `quantity`, `address` from 0, `type`, `unit`, `scale`, `single_source`, `wrap` |
+| `[[write]]` | a holding register that sets a power: `action` (`set_limit`, `charge` or \
+`discharge`), `address`, `type`, `unit` (W, or A with `nominal_v`), `scale`; raw `least`, `most`, \
+`off` (for 0 W) and `default` (when nobody commands); `source` |
+| `[[failsafe]]` | what it does by itself when left alone: `timeout_address`, `timeout_ms`, \
+`value_address`, `value`, `source`; needed with `[[write]]` |
+| `[[setup]]` | `address`, `value` that commands need, and `why` |
 
 A result is raw value x `scale` `unit`, computed exactly and given as a whole number of a fixed
 unit: dV, mA, W, VA, var, mHz, Wh, varh, thousandths of the power factor. `scale` is text, as TOML's

@@ -6,6 +6,9 @@ from fractions import Fraction
 from gateway.profiles.errors import NotCapable, Unconfirmed
 from gateway.profiles.quantities import QUANTITIES, Kind, key
 
+ACTIONS = ("set_limit", "charge", "discharge")
+"""What a register may be written for; `open` and `close` follow from `off` and `default`."""
+
 WIDTH_WORDS = {"u16": 1, "s16": 1, "u32": 2, "s32": 2, "float32": 2, "u64": 4, "s64": 4}
 
 
@@ -72,6 +75,72 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
+class Write:
+    """A holding register that sets a power. `least`, `most`, `off`, `default`: raw values.
+
+    `off` stands for 0 W where that is no value of the range; `default` is what the device goes
+    back to when nobody commands it. `nominal_v` turns amperes a phase into watts.
+    """
+
+    action: str
+    address: int
+    type: str
+    unit: str
+    scale: str
+    nominal_v: int | None
+    least: int
+    most: int
+    off: int | None
+    default: int
+    source: str
+
+    @property
+    def words(self) -> int:
+        """How many 16-bit registers it takes."""
+        return WIDTH_WORDS[self.type]
+
+    def watts(self, raw: int, phases: int) -> int:
+        """What a raw value means in all, rounded down."""
+        if raw == self.off:
+            return 0
+        return int(raw * self._watts_a_step(phases))
+
+    def raw(self, watts: int, phases: int) -> int | None:
+        """The raw value for at most `watts`; None if the device can't be set to that."""
+        wanted = int(watts / self._watts_a_step(phases))
+        if wanted > self.most:
+            return None
+        return wanted if wanted >= self.least else self.off
+
+    def _watts_a_step(self, phases: int) -> Fraction:
+        volts = phases * (self.nominal_v or 1) if self.unit == "A" else 1
+        return Fraction(self.scale) * volts
+
+
+@dataclass(frozen=True)
+class Failsafe:
+    """What the device does by itself once nobody has spoken to it for `timeout_ms`.
+
+    Both registers are written when it is first met; `value` is then its own setting.
+    """
+
+    timeout_address: int
+    timeout_ms: int
+    value_address: int
+    value: int
+    source: str
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A holding register that must hold `value` for commands to work."""
+
+    address: int
+    value: int
+    why: str
+
+
+@dataclass(frozen=True)
 class Identity:
     """A register that tells the model: any of `values` means this one."""
 
@@ -118,6 +187,9 @@ class Profile:
     gaps: tuple[Gap, ...]
     left_out: tuple[LeftOut, ...]
     registers: tuple[Register, ...]
+    writes: tuple[Write, ...] = ()
+    failsafe: Failsafe | None = None
+    setups: tuple[Setup, ...] = ()
 
     def register(self, quantity: str) -> Register | None:
         """The register of `quantity`, if the meter has it."""

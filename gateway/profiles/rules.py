@@ -20,6 +20,7 @@ def faults(values: Row) -> list[Problem]:
         *_registers(values),
         *_overlaps(values),
         *_gaps(values),
+        *_writes(values),
     ]
 
 
@@ -32,7 +33,7 @@ def _sources(values: Row) -> Iterator[Problem]:
 
 
 def _at_most_one(values: Row) -> Iterator[Problem]:
-    for name in ("serial", "identity"):
+    for name in ("serial", "identity", "failsafe"):
         if len(_rows(values, name)) > 1:
             yield Problem(f"{name}[1]", "", f"at most one [[{name}]]")
     if values["transport"] == "rtu" and not _rows(values, "serial"):
@@ -74,6 +75,28 @@ def _gaps(values: Row) -> Iterator[Problem]:
             if low <= last and first <= high:
                 where = f"register {row['quantity']}"
                 yield Problem(where, f"{low:#06x}", f"an address outside of gap[{index}]")
+
+
+def _writes(values: Row) -> Iterator[Problem]:
+    """A value that can be set, and one to go back to, that the register can hold."""
+    rows = _rows(values, "write")
+    for index, row in enumerate(rows):
+        at = f"write[{index}]"
+        if (row["unit"] == "A") != (row["nominal_v"] is not None):
+            yield Problem(f"{at}.nominal_v", str(row["nominal_v"]), "a voltage with unit A alone")
+        least, most = cast(int, row["least"]), cast(int, row["most"])
+        if not 0 <= least <= most:
+            yield Problem(f"{at}.most", str(most), "at least `least`, and that from 0 on")
+        off, default = cast("int | None", row["off"]), cast(int, row["default"])
+        if not (least <= default <= most or default == off):
+            yield Problem(f"{at}.default", str(default), "a value from least to most, or off")
+        high = (1 << 16 * WIDTH_WORDS[cast(str, row["type"])]) - 1
+        if max(most, off or 0) > (high >> 1 if cast(str, row["type"])[0] == "s" else high):
+            yield Problem(f"{at}.type", str(row["type"]), "a width that holds most and off")
+        if not Fraction(cast(str, row["scale"])):
+            yield Problem(f"{at}.scale", str(row["scale"]), "more than 0")
+    if rows and not _rows(values, "failsafe"):
+        yield Problem("failsafe", "", "a [[failsafe]] table: what the device does when left alone")
 
 
 def _span(row: Row) -> tuple[int, int]:

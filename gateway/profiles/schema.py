@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from gateway.profiles.profile import WIDTH_WORDS
+from gateway.profiles.profile import ACTIONS, WIDTH_WORDS
 from gateway.profiles.quantities import QUANTITIES
 from gateway.schema.kinds import Choice, Field, Flag, Rows, Table, Text, Whole, optional
 
@@ -61,6 +61,34 @@ REGISTER = Table(
     }
 )
 
+WRITE = Table(
+    {
+        "action": Field(Choice(ACTIONS)),
+        "address": Field(_ADDRESS),
+        "type": Field(Choice(("s16", "s32", "u16", "u32"))),
+        "unit": Field(Choice(("W", "A"))),
+        "scale": optional(_SCALE, "1"),
+        "nominal_v": optional(Whole(100, 1000, "V"), None),
+        "least": Field(Whole(-(2**31), 2**32 - 1)),
+        "most": Field(Whole(-(2**31), 2**32 - 1)),
+        "off": optional(Whole(-(2**31), 2**32 - 1), None),
+        "default": Field(Whole(-(2**31), 2**32 - 1)),
+        "source": Field(Text()),
+    }
+)
+
+FAILSAFE = Table(
+    {
+        "timeout_address": Field(_ADDRESS),
+        "timeout_ms": Field(Whole(1000, 0xFFFF, "ms")),
+        "value_address": Field(_ADDRESS),
+        "value": Field(Whole(0, 0xFFFF)),
+        "source": Field(Text()),
+    }
+)
+
+SETUP = Table({"address": Field(_ADDRESS), "value": Field(Whole(0, 0xFFFF)), "why": Field(Text())})
+
 IDENTITY = Table(
     {
         "function": Field(_FUNCTION),
@@ -107,6 +135,9 @@ PROFILE = Table(
             Table({"first": Field(_ADDRESS), "last": Field(_ADDRESS), "why": Field(Text())}),
             least=0,
         ),
+        "write": Rows(WRITE, least=0, unique=("action", "address")),
+        "failsafe": Rows(FAILSAFE, least=0),
+        "setup": Rows(SETUP, least=0, unique=("address",)),
         "left_out": Rows(Table({"what": Field(Text()), "why": Field(Text())}), least=0),
         "register": Rows(REGISTER, unique=("quantity",)),
     },

@@ -9,7 +9,9 @@ from pathlib import Path
 from gateway.admit import Admission, Board, Rules
 from gateway.attest.devices import places
 from gateway.attest.keys import device_signer
+from gateway.attest.obey import Trust
 from gateway.collect.collector import Collector
+from gateway.collect.errors import FrameRefused
 from gateway.collect.tools import Tools
 from gateway.config import BusConfig, MeterConfig
 from gateway.directory import Directory, Entry
@@ -17,12 +19,13 @@ from gateway.notices import Notices
 from gateway.signer import Signer
 from gateway.store import Store
 from gateway.store_thread import StoreThread
-from gateway.tests.signing import CHAIN, T0
-from gateway.tests.site import CONTROL, GATEWAY, certificate
+from gateway.tests.signing import CHAIN, T0, seal
+from gateway.tests.site import CONTROL, GATEWAY, ROOT_KEY, certificate
 from ledger.clock import Clock
 from truewatt.emulator.commercial import EmulatedMeter, MeterLine
 from truewatt.emulator.wires.tty import Tty
 from wireformat import codes, identity
+from wireformat.control import Command
 from wireformat.registry import open_signed
 
 
@@ -90,7 +93,7 @@ class Devices:
         )
 
         def attested(tools, bus, config):
-            return places(tools, self.folder, CHAIN, bus, config)
+            return places(tools, self.folder, Trust(CHAIN, 1, ROOT_KEY), bus, config)
 
         self.collector = Collector(tools, (config,), attested)
         self._task = asyncio.create_task(self.collector.run())
@@ -121,6 +124,40 @@ class Devices:
 
     def readings(self, name: str) -> list:
         return [record for record in self.records(name) if record.TYPE == "reading"]
+
+    def command(self, name: str, action: int, value: int = 0, counter: int = 1, **changes):
+        """An order for the device, signed by the control key."""
+        now_s = self.clock.unix_ms() // 1000
+        fields = {
+            "id": counter.to_bytes(8, "big"),
+            "counter": counter,
+            "target": self.signer(name).address,
+            "asset": 0,
+            "action": action,
+            "value": value,
+            "not_before_s": now_s - 60,
+            "expires_s": now_s + 900,
+            "height": 2,
+            "index": 0,
+        }
+        return seal(changes.pop("key", CONTROL), Command(**{**fields, **changes}))
+
+    async def order(self, name: str, action: int, value: int = 0, counter: int = 1, **changes):
+        """Bring it the order as the enforcer does; returns the reason for which it was refused."""
+        data = self.command(name, action, value, counter, **changes)
+        try:
+            await self.collector.command(self.signer(name).address, data)
+        except FrameRefused as error:
+            return error.reason
+        return codes.R_NONE
+
+    def outcomes(self, name: str) -> list[tuple[int, int, int, int]]:
+        """(counter, status, reason, state) of each."""
+        return [
+            (r.counter, r.status, r.reason, r.state)
+            for r in self.records(name)
+            if r.TYPE == "outcome"
+        ]
 
     def events(self, name: str) -> list[int]:
         return [record.kind for record in self.records(name) if record.TYPE == "event"]

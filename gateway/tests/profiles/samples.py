@@ -15,7 +15,8 @@ def sample(profile: Profile) -> dict[str, int | None]:
             size = 123_400 + 1000 * number
         if not size:
             size = 900 if register.key.endswith("milli") else 100 * number
-        values[register.key] = size
+        step = 1 if register.type == "float32" else max(1, int(register.factor))
+        values[register.key] = size - size % step
     imported, exported = values.get("import_wh"), values.get("export_wh")
     if imported is not None and exported is not None and "total_wh" in values:
         values["total_wh"] = imported + exported

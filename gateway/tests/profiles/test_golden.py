@@ -92,6 +92,13 @@ GOLDEN = {
         (0x5B1A, "000186A0", "power_l3_w", 1000),
         (0x5B2C, "1388", "frequency_mhz", 50_000),
     ],
+    # 0x007D = 125: 12.5 A; 0x00012345 = 74565.
+    "ev_charger": [
+        (0x0007, "007D", "current_l2_ma", 12_500),
+        (0x000A, "00E6", "voltage_l1_dv", 2300),
+        (0x000E, "0ACD", "power_w", 2765),
+        (0x0011, "00012345", "import_wh", 74_565),
+    ],
     "janitza_b23": [
         (0x4A38, "43666666", "voltage_l1_dv", 2304),
         (0x4A52, "C47A0000", "power_w", -1000),

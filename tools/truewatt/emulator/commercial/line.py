@@ -1,21 +1,38 @@
-"""Emulated meters on one serial line, a pseudo-terminal: Modbus RTU.
+"""Emulated devices on one serial line, a pseudo-terminal: Modbus RTU.
 
 A frame ends where its length says, not at a silence, because a loaded machine delays bytes.
 """
 
 import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from truewatt.emulator.commercial.meter import EmulatedMeter
-from truewatt.emulator.wires.pzem import crc16, take_requests
+from truewatt.emulator.wires.pzem import crc16
 from truewatt.emulator.wires.tty import Tty
+
+_FIXED_BYTES = 8
+"""Of a request by functions 01 to 06: address, function, two words, CRC."""
+
+_WRITE_MULTIPLE, _HEAD_BYTES = 16, 7
+_SHORTEST_BYTES = 4
+
+
+class Server(Protocol):
+    """Somebody on the line."""
+
+    address: int
+
+    def answer(self, request: bytes, now_s: float) -> bytes | None:
+        """The answer to function and data, without address and checksum; None: silence."""
+        ...
 
 
 class MeterLine:
-    """Meters that share `line`; `garble` spoils the checksum of so many answers to come."""
+    """Devices that share `line`; `garble` spoils the checksum of so many answers to come."""
 
-    def __init__(self, line: Tty, meters: list[EmulatedMeter]) -> None:
+    def __init__(self, line: Tty, meters: Sequence[Server]) -> None:
         self.line = line
-        self.meters = meters
+        self.meters = list(meters)
         self.garble = 0
         self._received = bytearray()
 
@@ -45,3 +62,21 @@ class MeterLine:
             self.garble -= 1
             check = bytes(byte ^ 0x55 for byte in check)
         self.line.write(body + check)
+
+
+def take_requests(received: bytearray, serve: Callable[[bytes], None]) -> None:
+    """Hand out each whole request with a valid CRC; drop bytes that cannot begin one."""
+    while len(received) >= _SHORTEST_BYTES:
+        size = _FIXED_BYTES
+        if received[1] == _WRITE_MULTIPLE:
+            if len(received) < _HEAD_BYTES:
+                return
+            size = _HEAD_BYTES + received[_HEAD_BYTES - 1] + 2
+        if len(received) < size:
+            return
+        frame = bytes(received[:size])
+        if crc16(frame[:-2]) == frame[-2:]:
+            del received[:size]
+            serve(frame)
+        else:
+            del received[:1]

@@ -7,13 +7,46 @@ restarts does (reaper7/SDM_Energy_Meter, issue 50).
 
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from gateway.profiles import Profile, encode
+from gateway.profiles.quantities import PHASES
 
 _ILLEGAL_FUNCTION, _ILLEGAL_ADDRESS, _ILLEGAL_VALUE = 1, 2, 3
 """Modbus application protocol V1.1b3, section 7."""
 
 _REQUEST = struct.Struct(">BHH")
+
+
+@dataclass
+class Measured:
+    """What is at the device's terminals, phase by phase; positive power is drawn from the grid."""
+
+    voltage_v: list[float]
+    power_w: list[float]
+    import_wh: float = 0.0
+    export_wh: float = 0.0
+    frequency_hz: float = 50.0
+
+    def values(self, profile: Profile) -> dict[str, int | None]:
+        """The same by the keys of `profile`, as far as it has them."""
+        total_wh = self.import_wh + self.export_wh
+        found: dict[str, float] = {
+            "power_w": sum(self.power_w),
+            "voltage_dv": 10 * self.voltage_v[0],
+            "import_wh": self.import_wh,
+            "export_wh": self.export_wh,
+            "total_wh": total_wh,
+            "frequency_mhz": 1000 * self.frequency_hz,
+        }
+        for phase, volts, watts in zip(PHASES, self.voltage_v, self.power_w, strict=False):
+            ampere = abs(watts) / volts if volts else 0.0
+            found[f"voltage_{phase}_dv"] = 10 * volts
+            found[f"power_{phase}_w"] = watts
+            found[f"current_{phase}_ma"] = 1000 * ampere
+            found["current_ma"] = found.get("current_ma", 0.0) + 1000 * ampere
+        known = {register.key for register in profile.registers}
+        return {key: round(value) for key, value in found.items() if key in known}
 
 
 class EmulatedMeter:
