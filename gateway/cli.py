@@ -10,7 +10,8 @@ from pathlib import Path
 
 from gateway.attest.cli import add_commands as add_attest
 from gateway.attest.devices import drivers
-from gateway.config import ConfigError, load_config, missing_files
+from gateway.collect.forecast import forecast
+from gateway.config import Config, ConfigError, load_config, missing_files
 from gateway.errors import GatewayError
 from gateway.keep import cli as keeping
 from gateway.profiles.cli import add_commands
@@ -76,7 +77,20 @@ def _check_config(path: Path) -> int:
     attested = f"{devices} commercial device(s), " if devices else ""
     buses = f"{len(config.buses)} bus(es), {boards} board(s), "
     print(f"{path}: good; {buses}{attested}area {config.area}")
-    return EXIT_OK
+    return _forecast(config)
+
+
+def _forecast(config: Config) -> int:
+    """Say what each bus will have to carry; more than it can is for a person to decide."""
+    status = EXIT_OK
+    for bus in config.buses:
+        found = forecast(bus, config.poll_s)
+        if found.advice:
+            print(f"{found}: {found.advice}", file=sys.stderr)
+            status = EXIT_FAILED
+        else:
+            print(found)
+    return status
 
 
 def _status(path: Path) -> int:

@@ -18,6 +18,7 @@ from gateway.attest.place import MeterPlace
 from gateway.carriers import Carriers
 from gateway.collect.bus import Bus
 from gateway.collect.collector import Collector
+from gateway.collect.forecast import forecast
 from gateway.collect.tools import Tools
 from gateway.config import BusConfig, Config
 from gateway.directory import Directory
@@ -304,6 +305,9 @@ async def run_gateway(config: Config, clock: Clock) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, gateway.stop)
         log.info("gateway %s, area %d, %s", config.name, config.area, config.data_dir)
+        for bus in config.buses:
+            found = forecast(bus, config.poll_s)
+            log.log(logging.WARNING if found.advice else logging.INFO, "%s", found)
         await gateway.run()
 
 
