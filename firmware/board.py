@@ -14,6 +14,7 @@ from links.serial_port import SerialPort
 
 _BUS_BUFFER_BYTES = 600
 _METERING_BUFFER_BYTES = 64
+_SPI_HZ = 200000
 _EVEN = 0  # as machine.UART takes it
 
 
@@ -50,9 +51,11 @@ class Board:
         de = None if bus.de is None else machine.Pin(bus.de, machine.Pin.OUT, value=0)
         return SerialPort(_uart(bus, _BUS_BUFFER_BYTES), bus.baud, de)
 
-    def metering_port(self) -> SerialPort:
-        """The UART of the metering modules."""
+    def metering_port(self) -> object:
+        """What the metering modules hang on: a `SerialPort`, or an `SpiLink`."""
         metering = self._config.metering
+        if metering.driver in catalogue.SPI:
+            return _spi(metering)
         parity = _EVEN if metering.driver in catalogue.EVEN_PARITY else None
         return SerialPort(_uart(metering, _METERING_BUFFER_BYTES, parity), metering.baud)
 
@@ -70,6 +73,19 @@ def hardware_id() -> bytes:
 def reset() -> None:
     """Start the board anew."""
     machine.reset()
+
+
+def _spi(metering: object) -> object:
+    from links.spi_link import SpiLink
+
+    pins = {}
+    for name in ("sck", "mosi", "miso"):
+        number = getattr(metering, name)
+        if number is not None:
+            pins[name] = machine.Pin(number)
+    # Mode 3: the clock rests high, data are taken at its second edge.
+    spi = machine.SPI(metering.spi, baudrate=_SPI_HZ, polarity=1, phase=1, **pins)
+    return SpiLink(spi, machine.Pin(metering.cs, machine.Pin.OUT, value=1))
 
 
 def _uart(serial: object, buffer_bytes: int, parity: "int | None" = None) -> "machine.UART":

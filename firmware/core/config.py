@@ -13,6 +13,9 @@ from drivers import catalogue
 from wireformat import codes
 
 _REQUIRED = object()
+# CircuitSetup's boards: their 9 V transformer, and a 100 A / 50 mA clamp (its ESPHome examples).
+_GAIN_VOLTAGE = [7305, 7305, 7305]
+_GAIN_CURRENT = [27518, 27518, 27518]
 
 
 class Fields:
@@ -115,10 +118,34 @@ def _bus(fields: Fields) -> Settings:
 def _metering(fields: Fields) -> Settings:
     """The UART of the metering modules."""
     driver = fields.choice("driver", {name: name for name in catalogue.NAMES})
+    if driver in catalogue.SPI:
+        return _spi_metering(fields, driver)
     metering = _serial(fields, catalogue.BAUDS[driver])
     metering.driver = driver
     metering.poll_ms = fields.number("poll_ms", 200, 60000, 1000)
     metering.timeout_ms = fields.number("timeout_ms", 50, 60000, 500)
+    fields.done()
+    return metering
+
+
+def _spi_metering(fields: Fields, driver: str) -> Settings:
+    """The SPI of a three-phase chip, and the parts around it."""
+    metering = Settings()
+    metering.driver = driver
+    metering.spi = fields.number("spi", 1, 2, 1)
+    metering.cs = fields.number("cs", 0, 48)
+    for name in ("sck", "mosi", "miso"):
+        setattr(metering, name, fields.number(name, 0, 48, None))
+    metering.gain_voltage = fields.numbers("gain_voltage", 3, 3, 65535, _GAIN_VOLTAGE)
+    metering.gain_current = fields.numbers("gain_current", 3, 3, 65535, _GAIN_CURRENT)
+    metering.pga = fields.number("pga", 1, 4, 1)
+    if metering.pga == 3:
+        raise ConfigError(fields.name("pga"), "1, 2 or 4")
+    metering.line_hz = fields.number("line_hz", 50, 60, 50)
+    if metering.line_hz not in (50, 60):
+        raise ConfigError(fields.name("line_hz"), "50 or 60")
+    metering.ratio = fields.number("ratio", 1, 1000, 1)
+    metering.poll_ms = fields.number("poll_ms", 200, 60000, 1000)
     fields.done()
     return metering
 
@@ -132,7 +159,10 @@ def _channel(fields: Fields, driver: str) -> Settings:
     channel.energy = fields.choice("energy", energies)
     lowest, highest = catalogue.ADDRESSES[driver]
     channel.sensor = fields.number("sensor", lowest, highest)
-    if fields.flag("bidirectional", False):
+    net = driver in catalogue.NET
+    if fields.flag("bidirectional", net) != net:
+        if net:
+            raise ConfigError(fields.name("bidirectional"), "true: a %s has a direction" % driver)
         raise ConfigError(fields.name("bidirectional"), "false: a %s has no direction" % driver)
     if driver in catalogue.CALIBRATED:
         from drivers import calibration
@@ -212,6 +242,7 @@ def _limits(board: Settings, fields: Fields) -> None:
     board.protects = board.role == codes.MLMD
     board.fixed_limit_w = fields.number("fixed_limit_w", 1, 1000000, None)
     board.overload_limit_w = fields.number("overload_limit_w", 1, 1000000, None)
+    board.phase_limit_a = fields.number("phase_limit_a", 1, 2000, None)
     board.breaker = _breaker(Fields(fields.take("breaker", {}), "breaker"))
     if board.role != codes.MLMD:
         return

@@ -83,8 +83,9 @@ class Node:
     def _make_metering(self, kind: type) -> None:
         metering = self.config.metering
         port = self.board.metering_port()
+        meter = _net_channel() if metering.driver in catalogue.NET else ChannelMeter
         channels = [
-            ChannelMeter(channel.kind, catalogue.make(metering, channel, port, self.clock))
+            meter(channel.kind, catalogue.make(metering, channel, port, self.clock))
             for channel in self.config.channels
         ]
         self.poller = Poller(channels, metering.poll_ms, self.clock, self.store, self.events)
@@ -204,6 +205,12 @@ class Node:
             self.events.report(codes.EV_SAFE_STATE, [self.relay_mask()])
         else:
             self.events.report(codes.EV_RECOVERED)
+
+
+def _net_channel() -> type:
+    from metering.net_channel import NetChannel
+
+    return NetChannel
 
 
 def _enrolment() -> bytes:

@@ -2,16 +2,24 @@
 
 from core.settings import Settings
 
-NAMES = ("bl0942", "cse7766", "pzem004t")
+NAMES = ("atm90e32", "bl0942", "cse7766", "pzem004t")
+SPI = ("atm90e32",)
+"""On SPI; all others are on a UART."""
+NET = ("atm90e32",)
+"""Tell import from export."""
 BAUDS = {"bl0942": 4800, "cse7766": 4800, "pzem004t": 9600}
 EVEN_PARITY = ("cse7766",)
-ADDRESSES = {"bl0942": (0, 3), "cse7766": (1, 1), "pzem004t": (1, 247)}
+ADDRESSES = {"atm90e32": (1, 1), "bl0942": (0, 3), "cse7766": (1, 1), "pzem004t": (1, 247)}
 """Lowest and highest `sensor`."""
-CALIBRATED = ("bl0942", "cse7766")
+CALIBRATED = ("atm90e32", "bl0942", "cse7766")
 
 
 def make(metering: Settings, channel: Settings, port: object, clock: object) -> object:
     """The driver of one channel."""
+    if metering.driver == "atm90e32":
+        from drivers.atm90e32 import Atm90e32
+
+        return Atm90e32(port, metering, channel.calibration)
     timeout_ms = metering.timeout_ms
     if metering.driver == "bl0942":
         from drivers.bl0942 import Bl0942

@@ -40,7 +40,7 @@ class ChannelMeter:
         self._sum_w += sample.power_w
         self._sum_var += sample.var
         self._sum_dv += sample.voltage_dv
-        self._max_w = max(self._max_w, sample.power_w)
+        self._max_w = max(self._max_w, abs(sample.power_w))
         self._max_ma = max(self._max_ma, sample.current_ma)
         return self.energy.update(sample.counter, elapsed_ms)
 
@@ -57,6 +57,10 @@ class ChannelMeter:
         """(import_wh, export_wh), cumulative."""
         wh = self.energy.register_wh
         return (0, wh) if self.kind == codes.GENERATION else (wh, 0)
+
+    def at_least(self, row: "list[int]") -> None:
+        """Never fall below the registers of a journalled record."""
+        self.energy.at_least(max(row[0], row[1]))
 
     def power_w(self) -> int:
         """Last power, import positive; 0 while faulty."""

@@ -14,6 +14,8 @@ STEADY, WRAPPED, RESET, SWAPPED = range(4)
 class EnergyRegister:
     """`register_wh` is the meter's own cumulative value, `raw_wh` the module's counter."""
 
+    SAVED_BYTES = 12  # register 8, counter 4
+
     def __init__(self, wrap_wh: int, max_w: int) -> None:
         self._wrap_wh = wrap_wh
         self._max_w = max_w
@@ -34,6 +36,16 @@ class EnergyRegister:
     def pair(self) -> "tuple[int, int] | None":
         """What to save for `restore`; None before anything was ever counted."""
         return None if self.raw_wh is None else (self._sum_wh, self.raw_wh)
+
+    def saved(self) -> "bytes | None":
+        """What to persist for `take_saved`; None before anything was ever counted."""
+        if self.raw_wh is None:
+            return None
+        return self._sum_wh.to_bytes(8, "big") + self.raw_wh.to_bytes(4, "big")
+
+    def take_saved(self, data: bytes) -> None:
+        """`restore` from what `saved` gave."""
+        self.restore(int.from_bytes(data[:8], "big"), int.from_bytes(data[8:], "big"))
 
     def at_least(self, register_wh: int) -> None:
         """A journalled record says so: never fall below it.

@@ -7,7 +7,6 @@ from core.log import log
 from metering.channel import unsteady
 from wireformat import codes
 
-_SAVED_BYTES = 12  # register 8, counter 4
 _FAULT_AGAIN_MS = 3600000
 """A module with a loose contact comes and goes; each event costs a signature and flash."""
 
@@ -29,24 +28,23 @@ class Poller:
     def restore(self, newest: "object | None") -> None:
         """Registers go on from NVS, and never below the `newest` journalled reading."""
         saved = self._store.blob("regs")
+        size = self.channels[0].energy.SAVED_BYTES  # a board has one kind of chip
         for index, channel in enumerate(self.channels):
-            part = saved[index * _SAVED_BYTES : (index + 1) * _SAVED_BYTES]
-            if len(part) == _SAVED_BYTES:
-                channel.energy.restore(
-                    int.from_bytes(part[:8], "big"), int.from_bytes(part[8:], "big")
-                )
+            part = saved[index * size : (index + 1) * size]
+            if len(part) == size:
+                channel.energy.take_saved(part)
         if newest is not None and len(newest.channels) == len(self.channels):
             for channel, row in zip(self.channels, newest.channels):
-                channel.energy.at_least(max(row[0], row[1]))
+                channel.at_least(row)
 
     def save(self) -> None:
         """Persist registers with the counters that belong to them."""
         out = b""
         for channel in self.channels:
-            pair = channel.energy.pair()
-            if pair is None:
+            part = channel.energy.saved()
+            if part is None:
                 return  # a module was never heard: what is saved stays the truth
-            out += pair[0].to_bytes(8, "big") + pair[1].to_bytes(4, "big")
+            out += part
         try:
             self._store.commit(regs=out)
         except StorageError as error:

@@ -32,8 +32,14 @@ class Mlmd(node.Node):
 
     def _sampled(self) -> None:
         section = self.poller.channels[0]
-        if section.last is not None:
-            self.breaker.sample(abs(section.power_w()))
+        if section.last is None:
+            return
+        phase_w = 0
+        if self.config.phase_limit_a is not None:
+            # A phase at its limit counts as the section at its fixed one.
+            worst_ma = section.last.current_ma
+            phase_w = worst_ma * self.config.fixed_limit_w // (self.config.phase_limit_a * 1000)
+        self.breaker.sample(abs(section.power_w()), phase_w)
 
     def protect(self) -> None:
         """Dead times, expiry of a lowered limit, the reset button."""

@@ -58,21 +58,27 @@ class Breaker:
 
     # ---- protection --------------------------------------------------------------------------
 
-    def sample(self, power_w: int) -> None:
-        """Judge a new measurement of the section's power (magnitude, W)."""
+    def sample(self, power_w: int, phase_w: int = 0) -> None:
+        """Judge a new measurement of the section's power (magnitude, W).
+
+        `phase_w`: what the section would draw if each phase had the current of the worst one. A
+        contract limits the section, so its limit is not for `phase_w`.
+        """
         now_ms = self._clock.up_ms()
         times = self._times
+        worst_w = max(power_w, phase_w)
+        over = power_w > self.limit_w or phase_w > self._default_w
         rules = (
-            (codes.TRIP_FIXED_LIMIT, self._fixed_w, times.fixed_delay_ms),
-            (codes.TRIP_OVERLOAD, self.limit_w, times.overload_delay_ms),
+            (codes.TRIP_FIXED_LIMIT, worst_w > self._fixed_w, times.fixed_delay_ms),
+            (codes.TRIP_OVERLOAD, over, times.overload_delay_ms),
         )
-        for cause, limit_w, delay_ms in rules:
-            if power_w <= limit_w:
+        for cause, above, delay_ms in rules:
+            if not above:
                 self._above_ms.pop(cause, None)
                 continue
             since_ms = self._above_ms.setdefault(cause, now_ms)
             if self._relay.closed() and now_ms - since_ms >= delay_ms:
-                self._trip(cause, power_w, now_ms)
+                self._trip(cause, worst_w, now_ms)
                 return
 
     def _trip(self, cause: int, power_w: int, now_ms: int) -> None:

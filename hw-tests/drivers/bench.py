@@ -41,7 +41,7 @@ class MeteringBoard:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        self._say(json.dumps(defaults | setup | {"uart": str(tty.path)}))
+        self._say(json.dumps(defaults | {"uart": str(tty.path)} | setup))
         line = self._line()
         assert line == b"ready\n", line + self._rest()
 

@@ -21,6 +21,7 @@ from core.errors import BoardError  # noqa: E402
 from drivers import calibration  # noqa: E402
 from links.serial_port import SerialPort  # noqa: E402
 from metering.channel import ChannelMeter  # noqa: E402
+from metering.net_channel import NetChannel  # noqa: E402
 from wireformat import codes  # noqa: E402
 
 
@@ -42,6 +43,31 @@ class SteppedTicks:
         return (a - b + half) % (1 << 30) - half
 
 
+def make_spi_sensor(setup):
+    import chip_pin
+    import chip_spi
+
+    from core.settings import Settings
+    from drivers.atm90e32 import Atm90e32
+    from links.spi_link import SpiLink
+
+    chip_spi._plug_in(setup["uart"])
+    metering = Settings()
+    metering.ratio, metering.pga, metering.line_hz = setup.get("ratio", 1), 1, 50
+    metering.gain_voltage = [7305] * 3
+    metering.gain_current = [27518] * 3
+    spi = chip_spi.SPI(2, 200000, polarity=setup.get("polarity", 1), phase=1)
+    cs = chip_pin.Pin(5, chip_pin.Pin.OUT, value=1)
+    constants = calibration.parse(setup["calibration"], "atm90e32")
+    return Atm90e32(SpiLink(spi, cs), metering, constants)
+
+
+def make_channel(setup, clock):
+    if setup["driver"] == "atm90e32":
+        return NetChannel(codes.SECTION, make_spi_sensor(setup))
+    return ChannelMeter(codes.LOAD, make_sensor(setup, clock))
+
+
 def make_sensor(setup, clock):
     module = __import__("drivers." + setup["driver"], None, None, ("x",))
     kind = next(getattr(module, n) for n in dir(module) if n.lower() == setup["driver"])
@@ -58,25 +84,47 @@ async def poll(channel, clock):
         channel.failed()
         return {"fault": type(error).__name__, "text": str(error)}
     what = channel.add(sample, clock.up_ms())
+    answer = {"what": what}
+    answer.update(registers_of(channel, sample))
+    answer.update(values_of(sample))
+    return answer
+
+
+def registers_of(channel, sample):
+    if isinstance(channel, NetChannel):
+        return {
+            "registers": channel.registers(),
+            "saved": channel.energy.saved().hex(),
+            "phase_ma": sample.phase_ma,
+            "phase_w": sample.phase_w,
+        }
     return {
-        "what": what,
         "register_wh": channel.energy.register_wh,
         "pair": channel.energy.pair(),
+        "counter": sample.counter,
+        "reverse": sample.reverse,
+    }
+
+
+def values_of(sample):
+    return {
         "dv": sample.voltage_dv,
         "ma": sample.current_ma,
         "w": sample.power_w,
         "var": sample.var,
         "mhz": sample.frequency_mhz,
         "pf": sample.power_factor_milli,
-        "counter": sample.counter,
-        "reverse": sample.reverse,
     }
 
 
 async def main(setup):
     ticks = SteppedTicks()
     clock = Clock(ticks)
-    channel = ChannelMeter(codes.LOAD, make_sensor(setup, clock))
+    channel = make_channel(setup, clock)
+    if setup.get("saved"):
+        channel.energy.take_saved(bytes.fromhex(setup["saved"]))
+    if setup.get("row"):
+        channel.at_least(setup["row"])
     if setup["pair"]:
         channel.energy.restore(*setup["pair"])
         channel.energy.at_least(setup["floor"])

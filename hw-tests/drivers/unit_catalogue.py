@@ -31,7 +31,9 @@ def parse(driver, *channels):
         part = {"kind": "load", "energy": "grid"}
         part.update(channel)
         parts.append(part)
-    value = dict(BASE, metering={"driver": driver, "uart": 2}, channels=parts)
+    where = {"cs": 5} if driver in catalogue.SPI else {"uart": 2}
+    where["driver"] = driver
+    value = dict(BASE, metering=where, channels=parts)
     return config.parse(json.dumps(value))
 
 
@@ -49,8 +51,11 @@ def drivers_are_made():
         board = parse(driver, {"sensor": 1})
         sensor = catalogue.make(board.metering, board.channels[0], None, None)
         expect(driver, type(sensor).__name__.lower(), driver)
+        expect(driver + " direction", sensor.direction, driver in catalogue.NET)
+        if driver in catalogue.SPI:
+            expect(driver + " registers", sensor.energy_register().registers(), (0, 0))
+            continue
         expect(driver + " baud", board.metering.baud, catalogue.BAUDS[driver])
-        expect(driver + " direction", sensor.direction, False)
         expect(driver + " register", sensor.energy_register().register_wh, 0)
 
 
@@ -73,6 +78,26 @@ def wrong():
     refused(
         "direction", "channels[0].bidirectional", "bl0942", {"sensor": 1, "bidirectional": True}
     )
+    one_way = {"sensor": 1, "bidirectional": False}
+    refused("a direction denied", "channels[0].bidirectional", "atm90e32", one_way)
+    for field, bad in (
+        ("cs", 49),
+        ("gain_voltage", [1, 2]),
+        ("gain_current", [1, 2, 65536]),
+        ("pga", 3),
+        ("line_hz", 55),
+        ("ratio", 0),
+        ("uart", 2),
+    ):
+        metering = {"driver": "atm90e32", "cs": 5}
+        metering[field] = bad
+        channel = {"kind": "section", "energy": "grid", "sensor": 1}
+        try:
+            config.parse(json.dumps(dict(BASE, metering=metering, channels=[channel])))
+        except ConfigError as error:
+            expect("spi", error.field, "metering." + field)
+        else:
+            expect(field + " is refused", False, True)
 
 
 drivers_are_made()

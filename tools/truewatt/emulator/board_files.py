@@ -68,13 +68,15 @@ class BoardSpec:
 
     `arch`: as `truewatt.toolchain.micropython` takes it; `heap_kib`: what the firmware has on a
     board with 32-bit words (doubled on 64-bit ones); `firmware`: source tree, the project's if
-    None; `flash_image`: in the board's folder if None; `paced`: UART.flush lasts as long as bits.
+    None; `spi`: the registers of a chip on SPI (wires/atm90e32.py); `flash_image`: in the board's
+    folder if None; `paced`: UART.flush lasts as long as bits.
     """
 
     name: str
     uart1: Path | None = None
     uart2: Path | None = None
     pins: Path | None = None
+    spi: Path | None = None
     arch: str = "native"
     heap_kib: int = 128
     charges: Charges = Charges()
@@ -118,6 +120,7 @@ def write_board_json(
         "flash_image": str(flash_image.absolute()),
         "nvs": str(path.parent.absolute() / "nvs.json"),
         "uarts": {port: str(tty.absolute()) for port, tty in uarts.items() if tty is not None},
+        "spi": None if spec.spi is None else str(spec.spi.absolute()),
         "pins": None if spec.pins is None else str(spec.pins.absolute()),
         "charges": vars(spec.charges),
         "paced": spec.paced,

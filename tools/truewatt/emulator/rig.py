@@ -1,7 +1,8 @@
 """The rig: one process that is the electrical world of a run (`python -m truewatt.emulator.rig`).
 
 Makes, below `out` of rig.json: tty/<bus>, tty/<board>.uart1, tty/<board>.uart2, <board>.pins,
-control.sock, physics.csv, switches.jsonl, and last of all `ready`.
+<board>.spi (of boards with a chip on SPI), control.sock, physics.csv, switches.jsonl, and last of
+all `ready`.
 """
 
 import asyncio
@@ -63,6 +64,9 @@ class Rig:
     async def _wire_up(self) -> None:
         paced = {name: bus.paced for bus in self.config.buses for name in bus.boards}
         for name, place in self.world.places.items():
+            for sensor in self.config.boards[name].sensors:
+                if sensor.chip == "atm90e32":
+                    self.world.chip_for(name, sensor, self.config.out / f"{name}.spi")
             pins = PinSocket(self.config.out / f"{name}.pins", partial(self._on_pin, name))
             await pins.open()
             self._pins[name] = pins
@@ -114,6 +118,9 @@ class Rig:
             bus.detach_all()
         for modules in self._modules:
             modules.detach()
+        for place in self.world.places.values():
+            for chip in place.chips:
+                chip.close()
         for pins in self._pins.values():
             pins.close()
         for line in self._ttys:

@@ -29,10 +29,17 @@ class BusConfig:
 
 @dataclass(frozen=True)
 class SensorConfig:
-    """A metering module: its address, and what it measures (load, pv, net, section)."""
+    """A metering module: its address, and what it measures (load, pv, net, section).
+
+    An ATM90E32 has, in place of an address that means something, its chip select pin `cs`, and the
+    `ratio` of additional current transformers.
+    """
 
     address: int
     measure: str
+    chip: str = "pzem004t"
+    cs: int = 5
+    ratio: int = 1
 
 
 @dataclass(frozen=True)
@@ -171,9 +178,14 @@ def _board(name: str, table: Table) -> BoardConfig:
 
 
 def _sensor(table: Table) -> SensorConfig:
+    chip = table.text("chip", "pzem004t", ("pzem004t", "atm90e32"))
+    on_spi = chip == "atm90e32"
     sensor = SensorConfig(
-        address=table.whole("address", None, 1, 0xF7),
+        address=table.whole("address", 1 if on_spi else None, 1, 0xF7),
         measure=table.text("measure", None, ("load", "pv", "net", "section")),
+        chip=chip,
+        cs=table.whole("cs", 5, 0, 48) if on_spi else 5,
+        ratio=table.whole("ratio", 1, 1, 1000) if on_spi else 1,
     )
     table.end()
     return sensor
@@ -262,6 +274,8 @@ def _check_board(board: BoardConfig, homes: dict[str, HomeConfig]) -> None:
         if (sensor.measure == "section") != (board.home is None):
             expected = "section at an M-LMD, load, pv or net at a meter"
             raise RigConfigError(f"{key}.sensors", expected, sensor.measure)
+    if len(board.sensors) > 1 and any(s.chip == "atm90e32" for s in board.sensors):
+        raise RigConfigError(f"{key}.sensors", "an atm90e32 alone", len(board.sensors))
     known = {"breaker"} if board.home is None else set(homes[board.home].assets)
     for relay in board.relays:
         if relay.asset not in known:

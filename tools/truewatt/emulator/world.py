@@ -5,6 +5,7 @@ No I/O and no clock of its own: `step` advances one simulated second.
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from random import Random
 
 from truewatt.emulator.physics.assets import Asset, DailyCharge, DailyChargeSpec, WaterHeater
@@ -25,6 +26,7 @@ from truewatt.emulator.rig_config import (
     RigConfigError,
     SensorConfig,
 )
+from truewatt.emulator.wires.atm90e32 import Atm90e32Chip, Balanced, ThreePhase
 from truewatt.emulator.wires.pzem import PzemModule
 
 _DAY_S = 86400
@@ -55,6 +57,7 @@ class BoardPlace:
     channels: dict[str, Channel]
     modules: list[PzemModule]
     relays: list[Relay] = field(default_factory=list)
+    chips: list[Atm90e32Chip] = field(default_factory=list)
 
 
 class World:
@@ -84,6 +87,8 @@ class World:
         for place in self.places.values():
             for module in place.modules:
                 module.step()
+            for chip in place.chips:
+                chip.step()
         self.unix_s += 1
 
     def drive_pin(self, board: str, pin: int, level: int | None) -> Relay | None:
@@ -96,6 +101,18 @@ class World:
                     self._switch(place, relay, closed)
                     return relay
         return None
+
+    def chip_for(self, board: str, sensor: SensorConfig, path: Path) -> Atm90e32Chip:
+        """Put a three-phase chip, whose registers are the file `path`, at a board's place."""
+        place = self.places[board]
+        chip = Atm90e32Chip(
+            self._point(place.channels[sensor.measure]), path, sensor.cs, sensor.ratio
+        )
+        place.chips.append(chip)
+        return chip
+
+    def _point(self, channel: Channel) -> ThreePhase:
+        return Balanced(channel, self.config.frequency_hz)
 
     def _switch(self, place: BoardPlace, relay: Relay, closed: bool) -> None:
         relay.closed = closed
@@ -144,6 +161,7 @@ class World:
         modules = [
             PzemModule(s.address, channels[s.measure], self.config.frequency_hz)
             for s in config.sensors
+            if s.chip == "pzem004t"
         ]
         place = BoardPlace(name, home, channels, modules)
         for relay_config in config.relays:

@@ -55,6 +55,18 @@ def _replace_modules():
     sys.modules["_asyncio"] = __import__("chip_asyncio")
 
 
+def _plug_in_spi(board):
+    """Few boards have a chip on SPI: only theirs load what emulates it."""
+    import machine
+
+    path = board["spi"]
+    if path is not None:
+        import chip_spi
+
+        _when_ready(chip_spi._plug_in, path, board["patience_ms"])
+        machine.SPI = chip_spi.SPI
+
+
 def _configure(board):
     import esp32
     import machine
@@ -123,6 +135,7 @@ def _boot(config_path, code):
     if code is None:
         for device in board["uarts"].values():
             _when_ready(chip_host.open_tty, device, board["patience_ms"]).close()
+        _plug_in_spi(board)
     _mount(board, image)
     if code is None and chip_charges.crypto_slice_us:
         chip_charges.charge_generators("crypto.ed25519")

@@ -18,6 +18,7 @@ EXIT_FLASH_CORRUPT = 4
 EXIT_FLASH_BUSY = 5
 EXIT_SOFT_RESET = 6
 
+_O_RDWR = 0o2
 _O_RDWR_NOCTTY_NONBLOCK = 0o2 | 0o400 | 0o4000
 _O_PATH = 0o10000000
 _O_ASYNC = 0o20000
@@ -53,6 +54,14 @@ def open_tty(path):
     if fd < 0:
         raise OSError("no serial device " + path)
     _tcflush(fd, 0)
+    return open(fd, "r+b")
+
+
+def open_shared(path):
+    """A stream on a file that another process has mapped."""
+    fd = _open(path, _O_RDWR)
+    if fd < 0:
+        raise OSError("no file " + path)
     return open(fd, "r+b")
 
 

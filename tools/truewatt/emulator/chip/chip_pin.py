@@ -11,6 +11,8 @@ import chip_irq as _irq
 import micropython as _micropython
 
 _ports = {}
+# Pins that only lead to a chip on the same board: the world is not told of them.
+_on_board = set()
 _link = None
 _received = b""
 
@@ -32,8 +34,14 @@ def _connect(path):
     _link.send(b"pins\n")
 
 
-def _tell(line):
-    if _link is not None:
+def _low(number):
+    """Whether an output is driven low."""
+    port = _ports.get(number)
+    return port is not None and port.mode == Pin.OUT and not port.level
+
+
+def _tell(number, line):
+    if _link is not None and number not in _on_board:
         _link.setblocking(True)
         _link.send(line)
 
@@ -102,13 +110,13 @@ class Pin:
         if port.mode == Pin.IN and mode != -1:
             self._subscribe()
         elif port.mode != Pin.IN and (mode != -1 or value is not None):
-            _tell(b"out %d %d\n" % (port.number, port.level))
+            _tell(port.number, b"out %d %d\n" % (port.number, port.level))
 
     def _subscribe(self):
         port = self._port
         port.level = 1 if port.pull == Pin.PULL_UP else 0
         if _link is not None:
-            _tell(b"in %d %d\n" % (port.number, port.level))
+            _tell(port.number, b"in %d %d\n" % (port.number, port.level))
             _receive(True)
 
     def value(self, x=None):
@@ -122,7 +130,7 @@ class Pin:
         if level != port.level:
             port.level = level
             if port.mode != Pin.IN:
-                _tell(b"out %d %d\n" % (port.number, level))
+                _tell(port.number, b"out %d %d\n" % (port.number, level))
 
     def __call__(self, x=None):
         return self.value(x)
