@@ -179,7 +179,8 @@ def _parse(path: Path) -> object:
     except UnicodeDecodeError as error:
         problem = Problem("(file)", f"byte {error.start}", "UTF-8 text")
         raise ConfigError(path, [problem]) from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
+        # Beside its own errors, tomllib lets those of int() through: too many digits.
         raise ConfigError(path, [Problem("(file)", str(error), "valid TOML 1.0")]) from error
 
 

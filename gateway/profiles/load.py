@@ -77,7 +77,8 @@ def _parse(path: Path) -> object:
     except UnicodeDecodeError as error:
         problem = Problem("(file)", f"byte {error.start}", "UTF-8 text")
         raise BadProfile(path, [problem]) from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
+        # Beside its own errors, tomllib lets those of int() through: too many digits.
         raise BadProfile(path, [Problem("(file)", str(error), "valid TOML 1.0")]) from error
 
 

@@ -7,8 +7,8 @@ import pytest
 from cbor_oracle import by_encoded_key, check_any, for_cbor2, is_ours, plain, typed
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wire_mutants import mutants
 
+from truewatt.hostile.mutation import mutants
 from wireformat import cbor, errors
 
 _INTS = st.integers(-(1 << 64), (1 << 64) - 1) | st.sampled_from(

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from cddl_subset import Cddl
-from wire_mutants import mutants
 from wire_samples import samples
 
 from ledger.tx import make_tx
+from truewatt.hostile.mutation import mutants
 from wireformat import cbor, registry, schema
 from wireformat.errors import WireError
 

@@ -14,8 +14,8 @@ from pycose.headers import KID, Algorithm
 from pycose.keys import OKPKey
 from pycose.keys.curves import Ed25519
 from pycose.messages import Sign1Message
-from wire_mutants import mutants
 
+from truewatt.hostile.mutation import mutants
 from wireformat import cose, identity, registry
 from wireformat.errors import CborError, CoseError, WireError
 

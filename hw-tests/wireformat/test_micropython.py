@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wire_mutants import mutants
 
+from truewatt.hostile.mutation import mutants
 from truewatt.toolchain import micropython
 from wireformat import cbor
 from wireformat.errors import WireError

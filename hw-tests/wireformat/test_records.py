@@ -5,10 +5,10 @@ from typing import Any
 import make_golden
 import pytest
 from nacl.signing import VerifyKey
-from wire_mutants import mutants
 from wire_refusals import REFUSED_FIELDS
 from wire_samples import CHAIN_ID, samples
 
+from truewatt.hostile.mutation import mutants
 from wireformat import chained, codes, control, cose, errors, identity, registry, schema, unchained
 from wireformat.errors import RecordError, WireError
 

@@ -1,0 +1,71 @@
+"""A few thousand of the mutants of `truewatt bench mutants`, and that it sees what it looks for."""
+
+from pathlib import Path
+
+from truewatt.bench import mutants
+from truewatt.bench._mutant_targets import Target, targets
+from truewatt.hostile.mutation import text_mutants
+
+COUNT = 4000
+
+
+def test_every_parser_names_what_is_wrong_with_every_mutant() -> None:
+    tallies = mutants.run(COUNT, 20261125, [], lambda text: None)
+    assert len(tallies) == 11
+    for tally in tallies:
+        assert (tally.crashes, tally.forged) == ([], 0), tally.name
+        assert tally.names, tally.name
+    by_name = {tally.name: tally for tally in tallies}
+    # Mutants that die at the first byte would prove little: these are deeper.
+    assert by_name["records"].names["BadSignature"] > 10
+    assert by_name["transactions"].names["WrongSignature"] > 10
+    assert by_name["RPC answers"].names["an answer"] > 0
+
+
+def test_every_parser_takes_what_is_genuine(tmp_path: Path) -> None:
+    for target in targets(tmp_path):
+        tally = mutants.Tally(target.name)
+        for data in target.seeds:
+            mutants.one(target, data, tally)
+        assert (tally.crashes, tally.forged) == ([], 0), target.name
+        if target.name != "contract bodies":
+            assert len(tally.names) < 6, tally.names
+
+
+def _target(feed) -> Target:
+    return Target("a parser", [b"seed"], feed, (KeyError,), 1)
+
+
+def test_what_is_no_named_error_is_a_crash() -> None:
+    def feed(data: bytes) -> tuple[str, bool]:
+        raise ZeroDivisionError("a bug")
+
+    tally = mutants.campaign(_target(feed), 5, 1, lambda text: None)
+    assert tally.names == {"CRASH ZeroDivisionError": 5}
+    assert tally.failed
+
+
+def test_a_mutant_that_is_taken_is_a_forgery_and_the_original_is_not() -> None:
+    taken = _target(lambda data: ("admitted", True))
+    tally = mutants.Tally("a parser")
+    mutants.one(taken, b"seed", tally)
+    assert not tally.failed
+    mutants.one(taken, b"feed", tally)
+    assert (tally.forged, tally.failed) == (1, True)
+
+
+def test_memory_that_grows_fails() -> None:
+    kept = []
+
+    def feed(data: bytes) -> tuple[str, bool]:
+        kept.append(bytearray(b"x" * 100_000))
+        return "leaked", False
+
+    tally = mutants.campaign(_target(feed), 400, 1, lambda text: None)
+    assert tally.failed
+
+
+def test_the_same_seed_gives_the_same_mutants() -> None:
+    seeds = [b'a = 1\nb = ["x"]\n']
+    assert list(text_mutants(seeds, 50, 3)) == list(text_mutants(seeds, 50, 3))
+    assert list(text_mutants(seeds, 50, 3)) != list(text_mutants(seeds, 50, 4))

@@ -1,0 +1,267 @@
+"""Genuine input for `truewatt bench mutants`: records, replies, transactions, answers, files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from functools import cache
+from importlib.resources import files
+
+from nacl.signing import SigningKey
+
+from gateway.profiles.load import MODELS
+from ledger import keys
+from ledger.contracts import app
+from ledger.contracts.bodies import AccountBody, PreferencesBody, RecordsBody, SectionLimitBody
+from ledger.contracts.errors import ContractFault
+from ledger.genesis import Genesis
+from ledger.setup import build_tx, certify, default_area, make_genesis, seal
+from ledger.state import MemoryState
+from ledger.tx import TX_TYPE
+from truewatt.emulator.wires.pzem import crc16
+from wireformat import codes, cose, identity, modbus_map
+from wireformat.chained import Event, Outcome, Reading
+from wireformat.registry import BY_CODE
+
+CHAIN = "truewatt-mutants"
+METER = codes.METER
+NOW_MS = 1_790_000_100_000
+BUS_ADDRESS = 11
+FAULT = ContractFault.code
+_FAR_S = NOW_MS // 1000 + 10 * 365 * 86_400
+
+
+def seed(name: str) -> bytes:
+    """A key that is the same in every run."""
+    return hashlib.sha256(b"mutants " + name.encode()).digest()
+
+
+BOARD_KEY = keys.public_key(seed("board"))
+BOARD = identity.address(BOARD_KEY)
+
+
+def chained() -> list[tuple[int, bytes]]:
+    """Signed records in a board's first place: (type code, bytes)."""
+    start = {"epoch": 1, "seq": 0, "time_s": NOW_MS // 1000, "flags": 64, "prev": bytes(16)}
+    rows = [[1234, 0, 180, 400, 7], [0, 56, -200, 300, 0]]
+    records = [
+        Reading(**start, interval_s=60, channels=rows, voltage_dv=2311, max_ma=1900),
+        Event(**start, kind=codes.EV_JOURNAL_GAP, detail=[0, 0, 0, 9]),
+        Outcome(
+            **start,
+            command_id=bytes(8),
+            counter=3,
+            status=codes.DONE,
+            reason=0,
+            asset=1,
+            state=1,
+            at_ms=NOW_MS,
+        ),
+    ]
+    return [(record.CODE, seal(record, seed("board"), CHAIN)) for record in records]
+
+
+def records() -> list[bytes]:
+    """Behind their type code in a byte."""
+    return [bytes((code,)) + data for code, data in chained()]
+
+
+def record_payloads() -> list[bytes]:
+    """Behind their type code, without envelope and signature."""
+    return [bytes((code,)) + cose.split(data).payload for code, data in chained()]
+
+
+def record_signed(code: int, payload: bytes) -> bytes:
+    """A payload under the board's good signature, whatever it says."""
+    kind = BY_CODE.get(code, Reading)
+    return _sealed("board", kind.TYPE, payload)
+
+
+def windows() -> list[bytes]:
+    """Registers: a status block, and windows with a record."""
+    status = struct.pack(">HH", modbus_map.MAGIC, modbus_map.MAP_VERSION) + BOARD + bytes(40)
+    shown = [struct.pack(">HH", len(data), code) + data for code, data in chained()]
+    return [status[: 2 * modbus_map.STATUS_WORDS], *shown]
+
+
+def replies() -> list[bytes]:
+    """Frames on a line, with their CRC: reads, a window, a write, an exception."""
+    window = windows()[1].ljust(2 * modbus_map.WINDOW_WORDS, b"\0")
+    bodies = [
+        struct.pack(">BBB", BUS_ADDRESS, 3, 64) + windows()[0].ljust(64, b"\0"),
+        struct.pack(">BBB", BUS_ADDRESS, 23, len(window)) + window,
+        struct.pack(">BBB", BUS_ADDRESS, 4, 8) + struct.pack(">ff", 231.5, 4.2),
+        struct.pack(">BBHH", BUS_ADDRESS, 16, modbus_map.INBOX, 80),
+        struct.pack(">BBB", BUS_ADDRESS, 0x97, 2),
+    ]
+    return [body + crc16(body) for body in bodies]
+
+
+def images() -> list[bytes]:
+    """A model's number and words of a meter: floats, integers, all ones, all zeros."""
+    rows = [
+        struct.pack(">6f", 231.5, 4.25, 980.0, 50.0, 1234.5, 0.97),
+        struct.pack(">6I", 2315, 4250, 9800, 5000, 1_234_500, 970),
+        b"\xff" * 24,
+        bytes(24),
+        struct.pack(">3f", float("nan"), float("inf"), -1e30),
+    ]
+    return [bytes((number,)) + row for number in range(16) for row in rows]
+
+
+# ---- the ledger ----------------------------------------------------------------------------------
+
+
+@cache
+def genesis() -> Genesis:
+    """A chain with every key that signs transactions."""
+    holders = (("control", codes.CONTROL), ("gateway", codes.ACK), ("installer", codes.INSTALLER))
+    return make_genesis(
+        chain_id=CHAIN,
+        time_ms=NOW_MS,
+        operator_root=keys.public_key(seed("operator")),
+        validator_public_key=keys.public_key(seed("validator")),
+        areas=[default_area(1)],
+        certificates=[
+            certify(
+                seed("operator"),
+                CHAIN,
+                role=role,
+                area=1,
+                public_key=keys.public_key(seed(name)),
+                serial=1,
+                expires_s=_FAR_S,
+            )
+            for name, role in holders
+        ],
+    )
+
+
+def state() -> MemoryState:
+    """The state before the first block."""
+    found = MemoryState()
+    found.apply(app.genesis_changes(genesis().params, CHAIN, NOW_MS))
+    return found
+
+
+def transactions() -> list[bytes]:
+    """One of each kind that is common."""
+    rows = [[code, data] for code, data in chained()]
+    owner = keys.public_key(seed("prosumer"))
+    wish = PreferencesBody(
+        device=BOARD,
+        asset=0,
+        price_limit=250_000,
+        energy=0,
+        priority=1,
+        run_s=3600,
+        deadline_s=7 * 3600,
+        period_s=86_400,
+        min_on_s=300,
+        min_off_s=300,
+        rated_w=2000,
+    )
+    limit = SectionLimitBody(mlmd=BOARD, limit_w=9000, until_s=_FAR_S)
+    return [
+        build_tx(seed("gateway"), CHAIN, 1, RecordsBody(records=rows)),
+        build_tx(seed("operator"), CHAIN, 1, AccountBody(public_key=owner, devices=[])),
+        build_tx(seed("operator"), CHAIN, 2, limit),
+        build_tx(seed("operator"), CHAIN, 3, wish),
+    ]
+
+
+def payloads() -> list[bytes]:
+    """What a transaction's signature covers."""
+    return [cose.split(data, 1 << 15).payload for data in transactions()]
+
+
+def signed(payload: bytes) -> bytes:
+    """A payload under the operator's good signature, whatever it says."""
+    return _sealed("operator", TX_TYPE, payload)
+
+
+def _sealed(who: str, kind: str, payload: bytes) -> bytes:
+    key = SigningKey(seed(who))
+    protected = cose.protected_header(identity.kid(bytes(key.verify_key)))
+    message = cose.to_be_signed(protected, cose.external_aad(kind, CHAIN), payload)
+    return cose.assemble(protected, payload, key.sign(message).signature)
+
+
+# ---- RPC -----------------------------------------------------------------------------------------
+
+
+def answers() -> list[bytes]:
+    """A byte that chooses the method, and its answer in JSON."""
+    found = []
+    for number, result in enumerate(_results()):
+        document = {"jsonrpc": "2.0", "id": 1, "result": result}
+        found.append(bytes((number,)) + json.dumps(document).encode())
+    return found
+
+
+def _results() -> list[object]:
+    """What the real CometBFT answered to the methods that a client calls, in their order."""
+    recorded = json.loads((files("ledger") / "tests/golden/one_validator.json").read_text())
+    block, tx = recorded["blocks"][1], recorded["proved_txs"][0]
+    header = block["block"]["header"]
+    response = {"code": 0, "log": "", "value": "AA==", "height": "1", "proofOps": None}
+    return [
+        {"signed_header": {"header": header, "commit": block["commit"]}, "canonical": True},
+        {"block_id": block["block_id"], "block": block["block"]},
+        recorded["status"][0],
+        {"response": response},
+        tx,
+        {"code": 0, "data": "", "log": "", "codespace": "", "hash": "AB" * 32},
+    ]
+
+
+def requests() -> list[bytes]:
+    """Requests in JSON-RPC."""
+    params = [
+        {"height": "12"},
+        {"path": "/store", "data": "00ff", "prove": True},
+        {"hash": "AAAA"},
+        {},
+    ]
+    return [
+        json.dumps({"jsonrpc": "2.0", "id": 1, "method": "abci_query", "params": one}).encode()
+        for one in params
+    ]
+
+
+# ---- files ---------------------------------------------------------------------------------------
+
+
+def configs() -> list[bytes]:
+    """A gateway's configuration."""
+    text = f"""
+[gateway]
+name = "gw"
+area = 1
+data_dir = "data"
+key_file = "gateway.key"
+ack_certificate = "ack.cert"
+poll_s = 5
+
+[ledger]
+rpc = "http://127.0.0.1:26657"
+chain_id = "{CHAIN}"
+operator_root = "{keys.public_key(seed("operator")).hex()}"
+genesis = "genesis.json"
+
+[[bus]]
+name = "bus0"
+port = "/dev/ttyUSB0"
+baud = 9600
+
+[[bus.device]]
+address = 11
+name = "m1"
+"""
+    return [text.encode()]
+
+
+def profiles() -> list[bytes]:
+    """All meter profiles."""
+    return [path.read_bytes() for path in sorted(MODELS.glob("*.toml"))]

@@ -1,0 +1,150 @@
+"""`truewatt bench mutants`: a million hostile inputs for the parsers of the gateway's side.
+
+Seeded: the same seed gives the same mutants. All run in this process, so that memory tells.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from truewatt.bench._mutant_targets import Target, targets
+
+DEFAULT_COUNT = 1_000_000
+MOST_GROWTH_KIB = 8 * 1024
+"""What memory may grow by after the first tenth: caches are warm then."""
+
+_SHOWN_NAMES = 6
+HEAD = (
+    f"{'parser':16} {'mutants':>9} {'crashes':>7} {'forged':>6} {'RSS KiB':>7} {'a second':>9}"
+    "  ended as"
+)
+_TELL_EVERY_S = 5.0
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Tally:
+    """What came of one parser's mutants. `forged`: taken though nobody made them."""
+
+    name: str
+    count: int = 0
+    names: Counter[str] = field(default_factory=Counter)
+    crashes: list[str] = field(default_factory=list)
+    forged: int = 0
+    seconds: float = 0.0
+    growth_kib: int = 0
+
+    @property
+    def failed(self) -> bool:
+        """Whether this parser broke a promise."""
+        return bool(self.crashes or self.forged) or self.growth_kib > MOST_GROWTH_KIB
+
+
+def campaign(target: Target, count: int, seed: int, say: Say) -> Tally:
+    """Feed `count` mutants to a parser."""
+    tally = Tally(target.name)
+    started = told = time.monotonic()
+    warm_kib = rss_kib()
+    for data in target.mutants(count, seed):
+        tally.count += 1
+        one(target, data, tally)
+        if tally.count == max(count // 10, 1):
+            warm_kib = rss_kib()
+        if tally.count % 256 == 0 and time.monotonic() > told + _TELL_EVERY_S:
+            told = time.monotonic()
+            rate = tally.count / (told - started)
+            say(f"{target.name}: {tally.count:,} of {count:,}, {rate:,.0f} a second")
+    tally.seconds = time.monotonic() - started
+    tally.growth_kib = rss_kib() - warm_kib
+    return tally
+
+
+def one(target: Target, data: bytes, tally: Tally) -> None:
+    """Feed one mutant; a named error is what must come of it, anything else is a crash."""
+    try:
+        name, is_taken = target.feed(data)
+    except target.named as error:
+        tally.names[type(error).__name__] += 1
+    except Exception as error:
+        if len(tally.crashes) < _SHOWN_NAMES:
+            tally.crashes.append(f"{type(error).__name__}: {error}: {data[:200].hex()}")
+        tally.names[f"CRASH {type(error).__name__}"] += 1
+    else:
+        tally.names[name] += 1
+        # A mutation may change nothing: what was made by its owner may be taken.
+        tally.forged += is_taken and data not in target.originals
+
+
+def rss_kib() -> int:
+    """Resident memory of this process; 0 where /proc is not to be had."""
+    try:
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1])
+    except OSError:
+        pass
+    return 0
+
+
+def row(tally: Tally) -> str:
+    """A line of the table."""
+    common = ", ".join(f"{name} {n:,}" for name, n in tally.names.most_common(_SHOWN_NAMES))
+    rate = tally.count / tally.seconds if tally.seconds else 0
+    return (
+        f"{tally.name:16} {tally.count:>9,} {sum(tally.names[n] for n in _crashed(tally)):>7,}"
+        f" {tally.forged:>6,} {tally.growth_kib:>7,} {rate:>9,.0f}  {common}"
+    )
+
+
+def _crashed(tally: Tally) -> list[str]:
+    return [name for name in tally.names if name.startswith("CRASH")]
+
+
+def run(count: int, seed: int, names: list[str], say: Say) -> list[Tally]:
+    """All campaigns, `count` mutants in all, shared out by the targets' weights."""
+    with TemporaryDirectory() as folder:
+        chosen = [one for one in targets(Path(folder)) if not names or one.name in names]
+        whole = sum(one.weight for one in chosen)
+        return [campaign(one, max(count * one.weight // whole, 1), seed, say) for one in chosen]
+
+
+def main(argv: list[str]) -> int:
+    """Print the table; 1 if anything crashed, was forged, or grew."""
+    arguments = _parser().parse_args(argv)
+
+    def say(text: str) -> None:
+        print(f"mutants: {text}", file=sys.stderr, flush=True)
+
+    tallies = run(arguments.count, arguments.seed, arguments.only, say)
+    print(HEAD)
+    for tally in tallies:
+        print(row(tally))
+    for tally in tallies:
+        for crash in tally.crashes:
+            print(f"CRASH {tally.name}: {crash}")
+    total = sum(tally.count for tally in tallies)
+    failed = [tally.name for tally in tallies if tally.failed]
+    verdict = f"FAILED: {', '.join(failed)}" if failed else "passed"
+    print(f"{total:,} mutants, seed {arguments.seed}: {verdict}")
+    return 1 if failed else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="truewatt bench mutants",
+        description="Hostile bytes for every parser of the gateway's side: each must get a name.",
+        epilog="Exit code 1 if a parser raised what is no named error, took a forgery, or grew.",
+    )
+    add = parser.add_argument
+    add("--count", type=int, default=DEFAULT_COUNT, help="mutants in all (default 1000000)")
+    add("--seed", type=int, default=1, help="the same seed, the same mutants (default 1)")
+    add("--only", nargs="*", default=[], metavar="PARSER", help="these parsers alone")
+    return parser
