@@ -1,5 +1,8 @@
 """The verdict on an attack: only the right name counts, and no harm, and nothing left out."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from truewatt.demo.attack.base import Attack, carry_out, fate_name, grown_since
@@ -122,3 +125,9 @@ def test_the_table_shows_names_verdict_and_every_fault() -> None:
     assert text.count("refused") == 1
     assert text.count(DIFFERS) == 1
     assert "! a bit: expected bad_signature, seen gap (refusals)" in text
+
+
+def test_the_page_of_attacks_knows_each_of_them() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "attacks.md").read_text()
+    named = set(re.findall(r"^\| `([a-z-]+)` \|", page, re.M)) | {"stolen-gateway-key"}
+    assert named == {attack.name for attack in ATTACKS}
