@@ -1,4 +1,4 @@
-"""`truewatt gateway profiles|read|watch|identify`: commercial meters from the command line."""
+"""`truewatt gateway profiles|read|watch|identify|scan`: commercial meters from the command line."""
 
 import argparse
 import asyncio
@@ -16,6 +16,8 @@ from gateway.profiles.page import index, page
 from gateway.profiles.profile import Profile, Serial
 from gateway.profiles.quantities import QUANTITIES, key, shown
 from gateway.profiles.reader import read_meter
+from gateway.profiles.scan import Found, scan, usual_lines
+from gateway.profiles.scan import table as scanned
 
 EXIT_OK, EXIT_FAILED = 0, 1
 MAX_ADDRESS = 247
@@ -44,6 +46,16 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     _add_line(who)
     who.add_argument("--address", type=_addresses, default=[1], metavar="N[-M][,...]")
     who.set_defaults(meters=lambda a: asyncio.run(_identify(a)))
+    scanning = commands.add_parser(
+        "scan",
+        help="ask every address of a line who is there",
+        description="Asks each address at each usual speed and parity, and says what answers."
+        " Nothing is written. Stop the gateway first: two masters garble each other.",
+    )
+    _add_line(scanning)
+    scanning.set_defaults(timeout_ms=150, meters=lambda a: asyncio.run(_scan(a)))
+    everybody = list(range(1, MAX_ADDRESS + 1))
+    scanning.add_argument("--address", type=_addresses, default=everybody, metavar="N[-M][,...]")
 
 
 def _add_line(parser: argparse.ArgumentParser) -> None:
@@ -159,6 +171,40 @@ async def _identify(arguments: argparse.Namespace) -> int:
     if wanted == "rtu":
         print(f"tried at {config.baud} 8{config.parity}{config.stop_bits} only")
     return EXIT_OK if found else EXIT_FAILED
+
+
+async def _scan(arguments: argparse.Namespace) -> int:
+    profiles = load_all()
+    found: list[Found] = []
+    width = 0
+
+    def progress(asked: int, whole: int, what: str) -> None:
+        nonlocal width
+        text = f"{100 * asked // whole:3} %, {len(found)} found, {what}"
+        _say(f"\r{text:{width}}")
+        width = len(text)
+
+    ports = _lines(arguments, profiles)
+    async for one in scan(ports, arguments.address, profiles, progress):
+        found.append(one)
+    _say("\n")
+    print(scanned(found))
+    return EXIT_OK if found else EXIT_FAILED
+
+
+def _lines(arguments: argparse.Namespace, profiles: list[Profile]) -> list[PortConfig]:
+    """The settings to try: those that were asked for, or all usual ones; one on TCP."""
+    lines = [
+        line
+        for line in usual_lines(profiles)
+        if arguments.baud in (None, line.baud) and arguments.parity in (None, line.parity)
+    ]
+    if "://" in arguments.port or not lines:
+        return [_port(arguments, None)]
+    return [
+        PortConfig(arguments.port, x.baud, x.parity, x.stop_bits, arguments.timeout_ms)
+        for x in lines
+    ]
 
 
 def table(profile: Profile, readings: Readings, unconfirmed: bool) -> str:

@@ -47,10 +47,11 @@ class PortConfig:
 class MeterLink:
     """One open port. `pause_ms` is kept between the end of a reply and the next request."""
 
-    def __init__(self, config: PortConfig, pause_ms: int = 0) -> None:
+    def __init__(self, config: PortConfig, pause_ms: int = 0, tries: int = TRIES) -> None:
         self.config = config
         self.pause_ms = pause_ms
         self.requests = 0
+        self._tries = tries
         self._client: Client | None = None
         self._received = 0
         self._asking = False
@@ -98,12 +99,12 @@ class MeterLink:
             return read(first, count=count, device_id=address)
 
         where = f"{self.config.port} address {address}"
-        for number in range(TRIES):
+        for number in range(self._tries):
             try:
                 words = await self._once(ask, where, function, count)
             except (NoReply, GarbledReply, WrongReply):
                 self._fall_silent(self.config.timeout_ms)
-                if number == TRIES - 1:
+                if number == self._tries - 1:
                     raise
             else:
                 if number:

@@ -163,6 +163,7 @@ and limits of belief are estimates on the safe side. No model has been tried on 
 far: compare the first readings with its display.
 
     truewatt gateway profiles                                          what there is
+    truewatt gateway scan --port /dev/ttyUSB0                          who is on this line?
     truewatt gateway identify --port /dev/ttyUSB0 --address 1-5        which meters may these be?
     truewatt gateway read --profile sdm120 --port /dev/ttyUSB0 --address 1
     truewatt gateway watch --profile em24_ethernet --port tcp://192.168.1.20 --address 1"""

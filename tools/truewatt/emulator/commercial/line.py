@@ -4,17 +4,19 @@ A frame ends where its length says, not at a silence, because a loaded machine d
 """
 
 import asyncio
+import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from truewatt.emulator.wires.pzem import crc16
-from truewatt.emulator.wires.tty import Tty
 
 _FIXED_BYTES = 8
 """Of a request by functions 01 to 06: address, function, two words, CRC."""
 
 _WRITE_MULTIPLE, _HEAD_BYTES = 16, 7
 _SHORTEST_BYTES = 4
+_READ_BYTES = 4096
 
 
 class Server(Protocol):
@@ -27,10 +29,45 @@ class Server(Protocol):
         ...
 
 
+class Line(Protocol):
+    """One end of a serial line."""
+
+    fd: int
+
+    def read(self) -> bytes: ...
+
+    def write(self, data: bytes) -> None: ...
+
+
+class PortTty:
+    """The program's end of the pseudo-terminal at `path`, for devices that live in this process."""
+
+    def __init__(self, path: Path) -> None:
+        self.fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+
+    def read(self) -> bytes:
+        """What came; empty if nothing."""
+        try:
+            return os.read(self.fd, _READ_BYTES)
+        except BlockingIOError:
+            return b""
+
+    def write(self, data: bytes) -> None:
+        """Send; what the line can't take is lost."""
+        try:
+            os.write(self.fd, data)
+        except BlockingIOError:
+            return
+
+    def close(self) -> None:
+        """Let go of the line."""
+        os.close(self.fd)
+
+
 class MeterLine:
     """Devices that share `line`; `garble` spoils the checksum of so many answers to come."""
 
-    def __init__(self, line: Tty, meters: Sequence[Server]) -> None:
+    def __init__(self, line: Line, meters: Sequence[Server]) -> None:
         self.line = line
         self.meters = list(meters)
         self.garble = 0

@@ -6,7 +6,7 @@ restarts does (reaper7/SDM_Energy_Meter, issue 50).
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from gateway.profiles import Profile, encode
@@ -60,13 +60,18 @@ class EmulatedMeter:
         self.silent = False
         self.asked_too_soon = 0
         self.reads: list[tuple[int, int]] = []
+        self._source: Callable[[], Mapping[str, int | None]] | None = None
         self._words: dict[int, int] = {}
         self._ready_s = 0.0
         self.measure(values or {})
 
     def measure(self, values: Mapping[str, int | None]) -> None:
         """Replace everything that it measures."""
-        self._words = encode(self.profile, values)
+        self._source, self._words = None, encode(self.profile, values)
+
+    def watch(self, source: Callable[[], Mapping[str, int | None]]) -> None:
+        """Measure what `source` gives whenever somebody asks."""
+        self._source = source
 
     def answer(self, request: bytes, now_s: float) -> bytes | None:
         """The answer to function and data, without address and checksum; None: silence."""
@@ -99,6 +104,8 @@ class EmulatedMeter:
         return bytes((function, 2 * count)) + struct.pack(f">{count}H", *row)
 
     def _image(self, function: int) -> dict[int, int]:
+        if self._source is not None:
+            self._words = encode(self.profile, self._source())
         words = dict(self._words) if function == self.profile.function else {}
         identity = self.profile.identity
         if identity is not None and function == identity.function:

@@ -38,6 +38,7 @@ class EmulatedStorage:
         self.silent = self.stuck = False
         self._now_ms = now_ms
         self._enabled_ms = 0
+        self._source: Callable[[], tuple[Measured, float]] | None = None
         self._models: dict[int, Any] = {n: Model(n) for n in (1, 701, 702, _CONTROLS, 713)}
         self._name(serial)
         self._rate(capacity_wh)
@@ -58,6 +59,10 @@ class EmulatedStorage:
         model.TotWhAbs.value = round(measured.import_wh) % _UNSIGNED_64
         model.TotWhInj.value = round(measured.export_wh) % _UNSIGNED_64
         store.SoC.value = round(1000 * soc)
+
+    def watch(self, source: Callable[[], tuple[Measured, float]]) -> None:
+        """Measure what `source` gives whenever somebody asks."""
+        self._source = source
 
     @property
     def setpoint_w(self) -> int | None:
@@ -81,6 +86,8 @@ class EmulatedStorage:
         return bytes((function | 0x80, _ILLEGAL_FUNCTION))
 
     def _read(self, first: int, count: int) -> bytes:
+        if self._source is not None:
+            self.measure(*self._source())
         image = self._image()
         at = 2 * (first - BASE)
         if not 1 <= count <= _MAX_READ_WORDS:
