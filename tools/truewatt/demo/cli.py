@@ -15,6 +15,7 @@ from truewatt.demo import runner
 from truewatt.demo.attack import catalogue as attack
 from truewatt.demo.attack.campaign import Campaign
 from truewatt.demo.attack.table import table
+from truewatt.demo.html import cli as pages
 from truewatt.demo.observer import Observer
 from truewatt.demo.parts import PartFailed
 from truewatt.demo.progress import say
@@ -42,6 +43,7 @@ examples:
   tools/demo view                                    look at the latest run while it goes on
   tools/demo --attack --headless                     18 attacks, each refused by its right name
   tools/demo --attack list                           what they are
+  tools/demo report RUN_DIR                          make the page of a finished run again
   tools/demo --profiles homes.csv.gz                 measured homes (docs/profiles.md)
 
 exit code: 0 if nothing was lost or counted twice, a contract moved a relay, the metered energy
@@ -54,6 +56,8 @@ def main(argv: list[str]) -> int:
     """Run the demo; see `_EPILOG` for the exit codes."""
     if argv[:1] == ["view"]:
         return view.main(argv[1:])
+    if argv[:1] == ["report"]:
+        return pages.main(argv[1:])
     arguments = _parser().parse_args(argv)
     if arguments.attack == attack.LIST:
         print(attack.explained())
@@ -81,6 +85,7 @@ def main(argv: list[str]) -> int:
         return _EXIT_BROKEN
     if arguments.report is not None:
         arguments.report.write_text(json.dumps(result, indent=2) + "\n")
+    pages.write(run_dir, *dict.fromkeys((None, arguments.html)))
     return _conclude(result, run_dir)
 
 
@@ -203,6 +208,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--headless", action="store_true", help="never ask, never wait for a person")
     add("--report", type=Path, metavar="FILE.json", help="write the report here too")
+    add("--html", type=Path, metavar="FILE.html", help="write the report's page here too")
     add("--out", type=Path, metavar="DIR", help="folder of the run (default runs/<time>-seed<S>)")
     view.add_options(parser)
     add("--arch", default="native", help="MicroPython to run: native, 32bit (default native)")

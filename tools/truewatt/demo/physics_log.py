@@ -47,6 +47,10 @@ class PhysicsLog:
         """The names of all columns but the time."""
         return sorted(self._columns)
 
+    def series(self, column: str) -> list[float]:
+        """All samples of a column, along `t_ms`."""
+        return self._columns[column]
+
     def at(self, column: str, t_ms: int) -> float:
         """The value at `t_ms`, linear between samples, flat beyond the ends."""
         values = self._columns[column]
