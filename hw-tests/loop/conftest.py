@@ -16,8 +16,10 @@ def quiet_run(tmp_path_factory: pytest.TempPathFactory) -> "DemoRun":  # noqa: F
     """48 minutes of three homes, undisturbed; measured ones if they are beside the checkout."""
     from demo_run import PROFILES, complete
 
+    folder = tmp_path_factory.mktemp("quiet") / "run"
     homes = ("--profiles", str(PROFILES)) if PROFILES.exists() else ()
-    return complete(tmp_path_factory.mktemp("quiet") / "run", 0.8, "--seed", "1", *homes)
+    picture = ("--snapshot", str(folder.with_suffix(".svg")))
+    return complete(folder, 0.8, "--seed", "1", *picture, *homes)
 
 
 @pytest.fixture(scope="session")

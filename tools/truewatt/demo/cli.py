@@ -85,8 +85,9 @@ def main(argv: list[str]) -> int:
         return _EXIT_BROKEN
     if arguments.report is not None:
         arguments.report.write_text(json.dumps(result, indent=2) + "\n")
+    code = _conclude(result, run_dir)
     pages.write(run_dir, *dict.fromkeys((None, arguments.html)))
-    return _conclude(result, run_dir)
+    return code
 
 
 def _scenario(arguments: argparse.Namespace) -> Scenario:

@@ -27,14 +27,16 @@ def load(run: RunData) -> str:
         kw = [value / 1000 for value in control]
         kept = plots.thinned(kw)
         axes.fill_between([plots.when(t_ms[i]) for i in kept], [kw[i] for i in kept], color=PALE)
-        plots.curve(
-            axes, t_ms, [v / 1000 for v in twin], color=TWIN, lw=1.3, label="without control"
-        )
+        free = [value / 1000 for value in twin]
+        plots.curve(axes, t_ms, free, color=TWIN, lw=1.3, label="without control")
         plots.curve(axes, t_ms, kw, color=CONTROL, lw=1.6, label="with control")
         limit = [(at, watts / 1000) for at, watts in _changes(run.limit_w)]
         style = {"color": LIMIT, "lw": 1.4, "ls": "--", "label": "limit of all sections"}
         plots.steps(axes, limit, t_ms[-1], **style)
         axes.axhline(0, color=INK, lw=0.8)
+        # A limit far above all loads, as before the operator's, must not flatten the picture.
+        least = min((watts for _, watts in run.limit_w), default=0.0) / 1000
+        axes.set_ylim(min([*kw, *free, 0.0]) - 1, 1.15 * max([*kw, *free, least]))
         axes.set_ylabel("load, kW")
         axes.margins(x=0.01)
         plots.times(axes)

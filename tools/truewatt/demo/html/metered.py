@@ -10,6 +10,8 @@ from itertools import pairwise
 from wireformat.chained import Feeder, Reading
 
 QUARTER_S = 900
+HOLE_S = 180
+"""Readings farther apart than this say nothing of what was between them."""
 _TEN_MIN_S = 600
 NOMINAL_V, BAND = 230.0, 0.10
 """EN 50160 clause 4.2.2: ten-minute means within 230 V +- 10 % for 95 % of a week."""
@@ -45,7 +47,7 @@ def of_records(records: Iterable[Reading | Feeder]) -> Metered:
 
 
 def at(series: Series, time_s: int) -> float | None:
-    """The counter at `time_s`, linear between readings; None outside of them."""
+    """The counter at `time_s`, linear between readings; None outside of them and within a hole."""
     right = bisect_right(series, (time_s, 1 << 60))
     if right == 0:
         return None
@@ -55,6 +57,8 @@ def at(series: Series, time_s: int) -> float | None:
     if right == len(series):
         return None
     t1, v1 = series[right]
+    if t1 - t0 > HOLE_S:
+        return None
     return v0 + (v1 - v0) * (time_s - t0) / (t1 - t0)
 
 

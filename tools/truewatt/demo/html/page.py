@@ -45,7 +45,7 @@ def render(run: RunData) -> str:
 </head>
 <body>
 <header>
-<h1>A street that keeps its limit</h1>
+<h1>A street, metered and controlled</h1>
 <p class="lead">{escape(_about(run))}</p>
 {sections.summary(run)}
 <nav aria-label="Sections">{links}</nav>

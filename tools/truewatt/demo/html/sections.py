@@ -218,7 +218,8 @@ def theft(run: RunData) -> str:
     rows: list[Sequence[Cell]] = [_gap_row(name, points) for name, points in gaps.items()]
     words = (
         "What a section's M-LMD metered, less what the meters behind it did, is cable losses, or"
-        " load that no meter saw. Registers count whole Wh, so single quarters jitter by a few."
+        " load that no meter saw. Registers count whole Wh, so single quarters jitter by a few; an"
+        " M-LMD whose chip knows no direction counts export as load."
     )
     heads = (
         "section",

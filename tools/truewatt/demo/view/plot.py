@@ -25,7 +25,7 @@ def load_plot(trace: Trace, width: int, height: int, start: str = "", end: str =
     if not len(trace):
         empty = [clipped(line(("no load heard yet", DIM)), width)]
         return (empty + [clipped(line(""), width)] * height)[:height]
-    low, high = _range([*control, *twin, *limit])
+    low, high = _range([*control, *twin], limit)
     body = [
         _row(number, rows, (low, high), (control, twin, limit), width) for number in range(rows)
     ]
@@ -52,9 +52,11 @@ def _time_axis(start: str, end: str, width: int) -> Text:
     return clipped(line((f"{'':{_AXIS}}{start}{'':{gap}}{end}", DIM)), width)
 
 
-def _range(values: Values) -> tuple[float, float]:
-    known = [value for value in values if value is not None]
+def _range(loads: Values, limit: Values) -> tuple[float, float]:
+    known = [value for value in loads if value is not None]
     low, high = min([0.0, *known]), max([1.0, *known])
+    # A limit far above all loads would flatten them, and tells nothing there.
+    high = max([high, *(value for value in limit if value is not None and value < 1.5 * high)])
     return low, high + (high - low) * 0.02
 
 
