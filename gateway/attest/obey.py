@@ -46,6 +46,7 @@ class _Active:
 
     command: Command
     until_ms: int
+    state: int
 
 
 class Obedience:
@@ -73,6 +74,13 @@ class Obedience:
             return None
         left_s = (self._active.until_ms - self._tools.clock.mono_ms()) / 1000
         return max(0.0, min(left_s, self._driver.timeout_s / 3))
+
+    def flags(self) -> int:
+        """For the device's records: whether it is switched on, as on a board with one relay."""
+        if codes.CLOSE not in self._driver.actions:
+            return 0
+        is_off = self._active is not None and not self._active.state
+        return 0 if is_off else codes.RELAY_1_CLOSED
 
     # ---- at each visit -------------------------------------------------------------------------
 
@@ -195,8 +203,9 @@ class Obedience:
         until_ms = self._tools.clock.mono_ms() + (command.expires_s - self._now_s) * 1000
         try:
             await self._driver.apply(command.action, command.value)
-            self._active = _Active(command, until_ms)
-            return codes.R_NONE, await self._driver.state(command.action)
+            state = await self._driver.state(command.action)
+            self._active = _Active(command, until_ms, state)
+            return codes.R_NONE, state
         except CollectError as error:
             log.warning("%s: command %s: %s", self._where, command.id.hex(), error)
             self._active, self._prepared = None, False

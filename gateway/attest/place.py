@@ -206,6 +206,7 @@ class MeterPlace:
         notes: Notes | None = None,
     ) -> None:
         tools = self._tools
+        flags |= self._commands.flags()
         flags |= 0 if tools.time_is_sound() else codes.CLOCK_UNTRUSTED
         at_s = self._now_s if time_s is None else time_s
         await tools.store.run(self._chain.append, board, kind, fields, at_s, flags, notes)

@@ -59,6 +59,8 @@ def test_a_charger_follows_a_limit_and_answers_with_what_it_read_back(tmp_path):
         assert site.outcomes("c1") == [(1, DONE, codes.R_NONE, 4968)]
         assert await site.order("c1", codes.SET_LIMIT, 3000, 2) == codes.R_NONE
         assert device.limit_w == 0, "below 6 A there is only off"
+        on = [bool(r.flags & codes.RELAY_1_CLOSED) for r in site.records("c1")]
+        assert (on[0], on[-1]) == (True, False)
         assert await site.order("c1", codes.CLOSE, 0, 3) == codes.R_NONE
         assert device.limit_w == 11_040
         assert await site.order("c1", codes.OPEN, 0, 4) == codes.R_NONE

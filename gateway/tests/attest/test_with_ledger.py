@@ -11,12 +11,15 @@ from gateway.tests.attest.kit import check_chain
 from gateway.tests.plant import Plant
 from gateway.tests.profiles.rigs import brisk
 from gateway.tests.profiles.samples import sample
-from ledger import setup
+from gateway.tests.signing import T0
+from ledger import keys, setup
+from ledger.clock import Clock
 from ledger.contracts.metering import LAST
-from ledger.contracts.objects import LastRecord, unpack
-from ledger.keys import load_or_create_seed
-from truewatt.emulator.commercial import EmulatedMeter, MeterLine
+from ledger.contracts.objects import DONE, LIMIT_KIND, Intent, LastRecord, unpack
+from ledger.rpc.client import RpcClient
+from truewatt.emulator.commercial import EmulatedActuator, EmulatedMeter, Measured, MeterLine
 from truewatt.emulator.wires.tty import Tty
+from wireformat import cbor, codes
 
 pytestmark = pytest.mark.slow
 
@@ -32,11 +35,22 @@ name = "t1"
 profile = "sdm630"
 kind = "section"
 max_power_w = 100000
+[[bus.meter]]
+address = 31
+name = "c1"
+profile = "ev_charger"
+phases = 1
+max_power_w = 3680
 """
 
 
 class DevicePlant(Plant):
-    """A plant with an SDM630 at its transformer."""
+    """A plant with an SDM630 at its transformer and a charger."""
+
+    def __init__(self, folder, meters):
+        super().__init__(folder, meters)
+        # A minute passes in half a second: devices are read in step with it.
+        self.clock = Clock.starting_at(T0 * 1000, 120.0)
 
     def write_config(self, rpc=""):
         path = super().write_config(rpc)
@@ -46,11 +60,13 @@ class DevicePlant(Plant):
     def plug_meter(self):
         profile = brisk("sdm630")
         self.meter = EmulatedMeter(profile, 7, sample(profile))
-        self.line = MeterLine(Tty(self.folder / "plant.tty"), [self.meter])
+        self.charger = EmulatedActuator(brisk("ev_charger"), 31, self.clock.mono_ms, phases=1)
+        self.charger.measure(Measured([230.0], [2000.0], 5000).values(self.charger.profile))
+        self.line = MeterLine(Tty(self.folder / "plant.tty"), [self.meter, self.charger])
         self.line.attach()
 
-    def device_seed(self) -> bytes:
-        return load_or_create_seed(self.folder / "data" / "attest" / "t1.key")
+    def address(self, name: str) -> bytes:
+        return keys.address(keys.load_seed(self.folder / "data" / "attest" / f"{name}.key"))
 
     async def enrol_device(self):
         bodies = [
@@ -70,7 +86,7 @@ def test_killed_at_random_instants_the_chain_is_never_forked(tmp_path):
         rng = random.Random(5)
         plant.plug_meter()
         await plant.enrol_device()
-        address = setup.keys.address(plant.device_seed())
+        address = plant.address("t1")
 
         def rows():
             store = plant.store()
@@ -83,7 +99,7 @@ def test_killed_at_random_instants_the_chain_is_never_forked(tmp_path):
             plant.start_gateway()
             count = len(rows()) if (plant.folder / "data" / "gateway.db").exists() else 0
             await plant.until(lambda count=count: len(rows()) >= count + 2)
-            await asyncio.sleep(rng.uniform(0.0, 2.5))
+            await asyncio.sleep(rng.uniform(0.0, 0.8))
             plant.kill_gateway()
         plant.start_gateway()
         seen = len(rows())
@@ -96,6 +112,58 @@ def test_killed_at_random_instants_the_chain_is_never_forked(tmp_path):
         assert plant.stop_gateway() == 0
         check_chain(rows())
         assert {row[0] for row in rows()} == {1, 2, 3, 4}
+        plant.line.detach()
+
+    async def main():
+        async with DevicePlant(tmp_path, 1) as plant:
+            await scenario(plant)
+
+    asyncio.run(main())
+
+
+def test_a_price_above_the_owners_limit_stops_a_charger_and_the_outcome_is_on_the_ledger(tmp_path):
+    async def scenario(plant):
+        plant.plug_meter()
+        await plant.enrol_device()
+        device = plant.address("c1")
+        owner = setup.AccountBody(
+            public_key=keys.public_key(plant.seeds["prosumer"]), devices=[device]
+        )
+        await plant.send("operator", owner)
+        plant.start_gateway()
+        await plant.until(lambda: plant.charger.limit_w == 3680 and plant.charger.written)
+        wish = setup.PreferencesBody(
+            device=device,
+            asset=0,
+            price_limit=1,
+            energy=0,
+            priority=1,
+            run_s=0,
+            deadline_s=0,
+            period_s=86_400,
+            min_on_s=0,
+            min_off_s=0,
+            rated_w=3680,
+            kind=LIMIT_KIND,
+            least_w=1380,
+        )
+        await plant.send("prosumer", wish)
+        await plant.until(lambda: plant.charger.limit_w == 0)
+
+        async def closed():
+            async with RpcClient(plant.url) as client:
+                query = cbor.encode({0: b"control/intent/"})
+                rows = cbor.decode((await client.abci_query("/list", query)).value)
+            intents = [unpack(Intent, value) for _, value in rows]
+            return [
+                (i.action, i.value, i.state)
+                for i in intents
+                if i.target == device and i.status == DONE
+            ]
+
+        await plant.until(closed)
+        assert (await closed())[0] == (codes.SET_LIMIT, 0, 0)
+        assert plant.status()["commands"]["done"] >= 1
         plant.line.detach()
 
     async def main():
