@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from street import AT_WORK, Street
+from tapped_street import AT_WORK, Street
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 import random
 import time
 
-from street import CHAIN
+from tapped_street import CHAIN
 
 from ledger.setup import seal
 from truewatt.hostile import intruder

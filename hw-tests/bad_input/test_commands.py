@@ -3,7 +3,7 @@
 import struct
 
 import pytest
-from street import ADDRESSES, CHAIN
+from tapped_street import ADDRESSES, CHAIN
 
 from ledger import keys
 from ledger.setup import seal

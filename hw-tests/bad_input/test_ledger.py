@@ -1,7 +1,7 @@
 """A ledger node that lies: nothing of it is believed, boards are read on, no relay moves."""
 
 import pytest
-from street import CHAIN
+from tapped_street import CHAIN
 
 from ledger.setup import seal
 from truewatt.hostile import intruder

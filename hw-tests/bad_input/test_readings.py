@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from street import ADDRESSES, CHAIN, Street
+from tapped_street import ADDRESSES, CHAIN, Street
 
 from gateway.tests.board_server import BoardServer, PtyBus, crc16
 from ledger.setup import seal

@@ -8,7 +8,7 @@ import time
 from itertools import pairwise
 
 import pytest
-from street import CHAIN, board_config
+from tapped_street import CHAIN, board_config
 
 from gateway.admit.chain import follows
 from truewatt.hostile.intruder import status

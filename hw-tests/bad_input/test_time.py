@@ -1,6 +1,6 @@
 """Clocks that are wrong: a board without time, a gateway whose clock is years ahead."""
 
-from street import ADDRESSES, CHAIN, SPEED, YEAR_S
+from tapped_street import ADDRESSES, CHAIN, SPEED, YEAR_S
 
 from ledger.clock import Clock
 from truewatt.hostile import intruder

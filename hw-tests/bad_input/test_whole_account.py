@@ -1,6 +1,6 @@
 """After everything that the other files did to it: what the boards signed against what is kept."""
 
-from street import AT_WORK, CHAIN
+from tapped_street import AT_WORK, CHAIN
 
 from truewatt.demo.accounting import account, parse
 

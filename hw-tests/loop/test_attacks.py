@@ -9,7 +9,7 @@ from demo_run import complete
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 ATTACKS = ("replayed-reading", "forged-command", "forged-transactions", "cloned-board")
-SITE = ("--mlmds", "1", "--meters", "2", "--seed", "5")
+SITE = ("--mlmds", "1", "--meters", "2", "--seed", "5", "--speed", "60")
 
 
 def test_each_attack_is_refused_by_its_right_name_and_costs_nothing(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ class Attack:
         self.note(what, expected, only_name(grown), GATEWAY)
         self.goes_on(board)
 
-    def goes_on(self, board: str, by: int = 2) -> None:
+    def goes_on(self, board: str, by: int = 1) -> None:
         """Wait until true records of a board come in again, on the chain as it was."""
         scene = self.scene
         before = len(scene.held(board))

@@ -51,7 +51,7 @@ class Jamming(Attack):
     def back(self, bus: str) -> None:
         """Every board on the line is heard again."""
         for name in self._on(bus):
-            self.goes_on(name, 1)
+            self.goes_on(name)
         self.quiet("garbled_reply")
         self.quiet("no_reply")
 
