@@ -51,6 +51,12 @@ class Board:
         de = None if bus.de is None else machine.Pin(bus.de, machine.Pin.OUT, value=0)
         return SerialPort(_uart(bus, _BUS_BUFFER_BYTES), bus.baud, de)
 
+    def station(self) -> object:
+        """The radio, a `network.WLAN` as a station."""
+        import network
+
+        return network.WLAN(network.WLAN.IF_STA)
+
     def metering_port(self) -> object:
         """What the metering modules hang on: a `SerialPort`, or an `SpiLink`."""
         metering = self._config.metering

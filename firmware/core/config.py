@@ -115,6 +115,25 @@ def _bus(fields: Fields) -> Settings:
     return bus
 
 
+def _mqtt(fields: Fields) -> Settings:
+    """The radio network and the broker on it; with `ca` over TLS."""
+    mqtt = Settings()
+    mqtt.ssid = fields.text("ssid", 32)
+    mqtt.psk = fields.text("psk", 64, "")
+    mqtt.host = fields.text("host", 64)
+    mqtt.ca = fields.text("ca", 64, None)
+    mqtt.certificate = fields.text("certificate", 64, None)
+    mqtt.key = fields.text("key", 64, None)
+    mqtt.port = fields.number("port", 1, 65535, 8883 if mqtt.ca else 1883)
+    mqtt.user = fields.text("user", 64, None)
+    mqtt.password = fields.text("password", 64, "")
+    mqtt.keepalive_s = fields.number("keepalive_s", 10, 3600, 60)
+    if bool(mqtt.certificate) != bool(mqtt.key) or (mqtt.certificate and not mqtt.ca):
+        raise ConfigError(fields.name("certificate"), "beside key and ca, or none of them")
+    fields.done()
+    return mqtt
+
+
 def _metering(fields: Fields) -> Settings:
     """The UART of the metering modules."""
     driver = fields.choice("driver", {name: name for name in catalogue.NAMES})
@@ -213,7 +232,11 @@ def _board(fields: Fields) -> Settings:
     board.chain_id = fields.text("chain_id", 50)
     board.area = fields.number("area", 0, 0x7FFFFFFF)
     board.operator_root = _key(fields)
-    board.bus = _bus(Fields(fields.take("bus"), "bus"))
+    bus, mqtt = fields.take("bus", False), fields.take("mqtt", False)
+    board.bus = _bus(Fields(bus, "bus")) if bus is not False else None
+    board.mqtt = _mqtt(Fields(mqtt, "mqtt")) if mqtt is not False else None
+    if board.bus is None and board.mqtt is None:
+        raise ConfigError("bus", "to be there, or mqtt: there must be a way to the gateway")
     board.metering = _metering(Fields(fields.take("metering"), "metering"))
     board.channels = _channels(fields, board.metering.driver)
     board.relays = [_relay(child) for child in fields.children("relays", 0, 2)]

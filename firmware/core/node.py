@@ -26,9 +26,6 @@ from core.relays import Relay
 from drivers import catalogue
 from journal.journal import SEGMENT_BYTES, Journal
 from links.inbox import Inbox
-from links.modbus_rtu import ModbusRtuLink
-from links.modbus_server import ModbusServer
-from links.registers import Registers
 from metering.channel import ChannelMeter
 from metering.poller import Poller
 from metering.recorder import Recorder
@@ -146,19 +143,32 @@ class Node:
         await self._start()
         recorder = Recorder(self._kind, self.poller, self.chain, self.clock, self.config)
         recorder.extra = self.record_extra
-        inbox = Inbox(self.gate, self.liveness)
-        server = ModbusServer(Registers(self, inbox, _enrolment()))
-        link = ModbusRtuLink(self.board.bus_port(), self.config.bus.address, server, self.liveness)
+        links = self._links()
         gc.collect()
         log("node", "%s runs, %d bytes free" % (self.config.name, gc.mem_free()))
         await asyncio.gather(
             self.poller.run(self.liveness),
-            link.run(),
-            inbox.run(),
+            *links,
             recorder.run(self.liveness),
             self._keep_house(),
             self.events.run(self.chain),
         )
+
+    def _links(self) -> list:
+        """What each way to the gateway has to run; a way that is not used takes no heap."""
+        runs = []
+        if self.config.bus is not None:
+            from links.bus import bus_link
+
+            inbox = Inbox(self.gate, self.liveness, "inbox")
+            runs += [bus_link(self, inbox).run(), inbox.run()]
+        if self.config.mqtt is not None:
+            from links.mqtt_link import MqttLink
+
+            inbox = Inbox(self.gate, self.liveness, "mqtt inbox")
+            station = self.board.station()
+            runs += [MqttLink(self, inbox, station, self.config.mqtt).run(), inbox.run()]
+        return runs
 
     async def _start(self) -> None:
         # Before anything that may fail: a board whose flash is broken still serves its loads.
@@ -211,14 +221,6 @@ def _net_channel() -> type:
     from metering.net_channel import NetChannel
 
     return NetChannel
-
-
-def _enrolment() -> bytes:
-    try:
-        with open(paths.ENROLMENT, "rb") as file:
-            return file.read()
-    except OSError:
-        return b""
 
 
 def run(node: Node, reset: object) -> None:

@@ -40,14 +40,17 @@ class Entry:
 class Inbox:
     """Takes chunks, hands complete frames to `gate.handle`, reports the newest four."""
 
-    def __init__(self, gate: object, liveness: object) -> None:
+    def __init__(self, gate: object, liveness: object, name: str = "inbox") -> None:
         self._gate = gate
+        self._name = name
         self._liveness = liveness
         self._bucket = TokenBucket(_BUCKET_TOKENS, _BUCKET_REFILL_MS, _BUCKET_RESERVE)
         self._entries = []
         self._queue = []
         self._arrived = asyncio.Event()
         self.last_frame = 0
+        # Called with each frame that has ended.
+        self.finished = lambda entry: None
 
     def put(self, chunk: bytes) -> int:
         """A chunk as written to the inbox registers; codes.R_NONE, R_MALFORMED or R_BUSY."""
@@ -76,7 +79,7 @@ class Inbox:
     async def run(self) -> None:
         """Process complete frames for ever, one at a time, commands first."""
         while True:
-            self._liveness.beat("inbox")
+            self._liveness.beat(self._name)
             if not self._queue:
                 await self._wait()
                 continue
@@ -85,6 +88,7 @@ class Inbox:
             entry.status = codes.INBOX_REFUSED if entry.reason else codes.INBOX_ACCEPTED
             entry.data = b""
             self.last_frame = entry.frame_id
+            self.finished(entry)
 
     async def _wait(self) -> None:
         self._arrived.clear()

@@ -2,6 +2,7 @@
 
 import struct
 
+from links import board_status
 from links.modbus_server import BUSY, ILLEGAL_ADDRESS, ILLEGAL_VALUE, ModbusError
 from wireformat import codes, modbus_map
 from wireformat.control import Enrolment
@@ -69,27 +70,7 @@ class Registers:
     # ---- blocks ------------------------------------------------------------------------------
 
     def _status(self) -> bytes:
-        node = self._node
-        chain = node.chain
-        certificates = node.certificates
-        return b"".join(
-            (
-                struct.pack(">HH", modbus_map.MAGIC, modbus_map.MAP_VERSION),
-                node.owner.address,
-                struct.pack(">HHII", node.role, node.flags(), chain.epoch, chain.next_seq),
-                struct.pack(">HH", min(chain.journal.unacked, 0xFFFF), node.clock.trusted()),
-                node.gate.new_nonce(),
-                node.commands.counter.to_bytes(6, "big"),
-                struct.pack(
-                    ">HHHHH",
-                    certificates.serial(codes.ACK) & 0xFFFF,
-                    certificates.serial(codes.CONTROL) & 0xFFFF,
-                    self._inbox.last_frame,
-                    node.relay_mask(),
-                    0,
-                ),
-            )
-        )
+        return board_status.block(self._node, self._inbox)
 
     def _window(self) -> bytes:
         epoch = int.from_bytes(self._cursor[:4], "big")

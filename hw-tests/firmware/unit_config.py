@@ -36,6 +36,13 @@ WRONG = (
     (("operator_root",), "ab" * 31, "operator_root"),
     (("operator_root",), "zz" * 32, "operator_root"),
     (("bus",), [], "bus"),
+    (("bus",), None, "bus"),
+    (("mqtt",), {"ssid": "s"}, "mqtt.host"),
+    (("mqtt",), {"ssid": "", "host": "h"}, "mqtt.ssid"),
+    (("mqtt",), {"ssid": "s", "host": "h", "port": 0}, "mqtt.port"),
+    (("mqtt",), {"ssid": "s", "host": "h", "ca": "/c", "key": "/k"}, "mqtt.certificate"),
+    (("mqtt",), {"ssid": "s", "host": "h", "key": "/k", "certificate": "/c"}, "mqtt.certificate"),
+    (("mqtt",), {"ssid": "s", "host": "h", "topic": "x"}, "mqtt.topic"),
     (("bus", "address"), 0, "bus.address"),
     (("bus", "address"), True, "bus.address"),
     (("bus", "baud"), "9600", "bus.baud"),
@@ -72,6 +79,10 @@ def good():
     board = config.parse(json.dumps(GOOD))
     expect("defaults", (board.overload_limit_w, board.bus.de), (10000, None))
     expect("a breaker's delay", config.parse(without("restore_delay_s")).restore_delay_s, [0, 0])
+    air = config.parse(without("bus", mqtt={"ssid": "s", "host": "h"}))
+    expect("no bus", (air.bus, air.mqtt.port, air.mqtt.keepalive_s), (None, 1883, 60))
+    tls = {"ssid": "s", "host": "h", "ca": "/c", "certificate": "/d", "key": "/k"}
+    expect("TLS", config.parse(without("bus", mqtt=tls)).mqtt.port, 8883)
     meter = without("restore_delay_s", role="meter")
     expect("a load's delay", config.parse(meter).restore_delay_s, [0, 30])
     expect("relay", (board.relays[0].safe_closed, board.relays[0].max_per_hour), (True, 6))

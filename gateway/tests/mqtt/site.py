@@ -78,15 +78,23 @@ class PahoBoard(BoardServer):
 
 
 class MqttSite:
-    """Use as `async with MqttSite(folder, port) as site`."""
+    """Use as `async with MqttSite(folder, port) as site`. Keys and chain: the test boards'."""
+
+    chain_id, start_s = CHAIN, T0
+    signing_seed = GATEWAY
+
+    def certificates(self) -> tuple[bytes, bytes]:
+        """(ack, control), serials 3 and 5."""
+        control = certificate(CONTROL, codes.CONTROL, 5)
+        return certificate(GATEWAY, codes.ACK, 3), control
 
     def __init__(self, folder: Path, port: int, speed: float = 60.0, **config) -> None:
         self.folder, self.port = folder, port
-        self.clock = Clock.starting_at(T0 * 1000, speed)
+        self.clock = Clock.starting_at(self.start_s * 1000, speed)
         self.store = Store.open(folder / "gateway.db")
         self.thread = StoreThread(self.store)
         self.directory, self.notices = Directory(), Notices()
-        self.directory.set_control(5, certificate(CONTROL, codes.CONTROL, 5))
+        self.directory.set_control(5, self.certificates()[1])
         self.config = MqttConfig("127.0.0.1", port, **config)
         self.boards: list[PahoBoard] = []
         self._task: asyncio.Task[None] | None = None
@@ -106,11 +114,11 @@ class MqttSite:
         tools = Tools(
             self.clock,
             self.thread,
-            Admission(CHAIN, Rules(), self.directory.by_kid),
+            Admission(self.chain_id, Rules(), self.directory.by_kid),
             self.directory,
-            Signer(GATEWAY, CHAIN),
+            Signer(self.signing_seed, self.chain_id),
             self.notices,
-            (3, certificate(GATEWAY, codes.ACK, 3)),
+            (3, self.certificates()[0]),
         )
         self.collector = MqttCollector(tools, self.config, AREA, "gw")
         self._task = asyncio.create_task(self.collector.run())

@@ -69,7 +69,8 @@ class BoardSpec:
     `arch`: as `truewatt.toolchain.micropython` takes it; `heap_kib`: what the firmware has on a
     board with 32-bit words (doubled on 64-bit ones); `firmware`: source tree, the project's if
     None; `spi`: the registers of a chip on SPI (wires/atm90e32.py); `flash_image`: in the board's
-    folder if None; `paced`: UART.flush lasts as long as bits.
+    folder if None; `radio`: it has one, with a network that is there while no file `radio.down` is
+    in the board's folder; `paced`: UART.flush lasts as long as bits.
     """
 
     name: str
@@ -83,6 +84,7 @@ class BoardSpec:
     flash_image: Path | None = None
     firmware: Path | None = None
     precompiled: bool = True
+    radio: bool = False
     paced: bool = False
 
     @property
@@ -124,6 +126,7 @@ def write_board_json(
         "pins": None if spec.pins is None else str(spec.pins.absolute()),
         "charges": vars(spec.charges),
         "paced": spec.paced,
+        "network": str(path.parent.absolute() / "radio.down") if spec.radio else None,
         "reset_cause": last_exit.reset_cause,
         "unique_id": list(spec.unique_id),
         "patience_ms": _PATIENCE_MS,

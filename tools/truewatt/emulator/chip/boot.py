@@ -83,6 +83,15 @@ def _configure(board):
     esp32._outside = vfs.VfsPosix()
 
 
+def _add_radio(down_file):
+    """A radio whose network is there while `down_file` is not; sockets are the machine's."""
+    import network
+
+    network._down_file = down_file
+    network._outside = vfs.VfsPosix()
+    sys.modules["network"] = network
+
+
 def _mount(board, image):
     """The flash at "/", formatted if it is new; the firmware read-only at "/rom"."""
     if not chip_host.lock(image.fileno()):
@@ -131,6 +140,8 @@ def _boot(config_path, code):
     image = open(board["flash_image"], "r+b")
     _replace_modules()
     _configure(board)
+    if board["network"] is not None:
+        _add_radio(board["network"])
     mains = None if code else _plug_in(board)  # noqa: F841  (held open)
     if code is None:
         for device in board["uarts"].values():

@@ -1,0 +1,156 @@
+"""The board's records to the gateway over MQTT, and the gateway's frames to the board's gate.
+
+The journal is the queue. Records go out in their order, a few ahead of the broker's confirmation;
+from the last signed ack on they go again after each connect, and when no ack comes. Frames go
+through an inbox with a token bucket of its own, as those of every link.
+"""
+
+import asyncio
+import os
+
+from core.log import log
+from links import board_status
+from links import mqtt_client as mqtt
+from wireformat import codes, mqtt_map
+from wireformat.control import Ack
+
+WINDOW = 4
+"""Records that the broker has not confirmed yet: all that this link holds of them are numbers."""
+
+_STEP_MS = 500
+_STATUS_MS, _STATUS_UNTRUSTED_MS = 60000, 10000
+_RESEND_FIRST_MS, _RESEND_MOST_MS = 20000, 600000
+_RETRY_FIRST_MS, _RETRY_MOST_MS = 1000, 120000
+_WIFI_MS = 20000
+
+
+class MqttLink:
+    """`station` is a `network.WLAN`; `inbox` this link's own; `config` the "mqtt" settings."""
+
+    def __init__(self, node: object, inbox: object, station: object, config: object) -> None:
+        self._node = node
+        self._inbox = inbox
+        self._station = station
+        self._config = config
+        self._liveness = node.liveness
+        area, device = node.config.area, node.owner.address
+        self._rec = mqtt_map.topic(area, device, mqtt_map.REC)
+        self._out = mqtt_map.topic(area, device, mqtt_map.OUT)
+        self._in = [mqtt_map.topic(area, device, leaf) for leaf in (mqtt_map.ACK, mqtt_map.CMD)]
+        self.retained = 0
+        self.dropped = 0
+        inbox.finished = self._finished
+        self._owed_status = False
+
+    async def run(self) -> None:
+        """Stay connected for ever."""
+        wait_ms = _RETRY_FIRST_MS
+        while True:
+            started_ms = self._node.clock.up_ms()
+            try:
+                await self._session()
+            except (OSError, EOFError, ValueError, mqtt.p.MqttError) as error:
+                log("mqtt", "%r" % error)
+            except asyncio.TimeoutError:
+                log("mqtt", "no answer in time")
+            if self._node.clock.up_ms() - started_ms > _RETRY_MOST_MS:
+                wait_ms = _RETRY_FIRST_MS
+            # Not in step with the neighbours: a broker that comes back meets them one by one.
+            await self._pause(wait_ms // 2 + wait_ms * os.urandom(1)[0] // 256)
+            wait_ms = min(2 * wait_ms, _RETRY_MOST_MS)
+
+    async def _pause(self, wait_ms: int) -> None:
+        while wait_ms > 0:
+            self._liveness.beat("mqtt")
+            await asyncio.sleep_ms(min(wait_ms, 2000))
+            wait_ms -= 2000
+
+    async def _session(self) -> None:
+        await self._join()
+        self._liveness.beat("mqtt")
+        client = await mqtt.open_client(self._config, self._node.clock)
+        try:
+            hello = mqtt.hello(self._config, self._node.owner.address, self._out)
+            await asyncio.wait_for_ms(client.greet(hello, self._in), mqtt.CONNECT_MS)
+            client.listen(self._take)
+            log("mqtt", "connected to %s" % self._config.host)
+            await self._serve(client)
+        finally:
+            await client.close()
+
+    async def _join(self) -> None:
+        """Have the radio on the network; raises `OSError` if it does not get there in time."""
+        station = self._station
+        if station.isconnected():
+            return
+        station.active(True)
+        station.connect(self._config.ssid, self._config.psk)
+        for _ in range(_WIFI_MS // _STEP_MS):
+            self._liveness.beat("mqtt")
+            if station.isconnected():
+                return
+            await asyncio.sleep_ms(_STEP_MS)
+        raise OSError("no network")
+
+    # ---- what goes out -----------------------------------------------------------------------
+
+    async def _serve(self, client: object) -> None:
+        clock, journal = self._node.clock, self._node.chain.journal
+        said_ms, self._owed_status = 0, True
+        acked = cursor = journal.acked
+        resend_ms, since_ms = _RESEND_FIRST_MS, clock.up_ms()
+        while self._station.isconnected():
+            self._liveness.beat("mqtt")
+            await client.tend()
+            cursor = await self._send(client, cursor)
+            now_ms = clock.up_ms()
+            if journal.acked != acked or not journal.unacked:
+                acked, since_ms, resend_ms = journal.acked, now_ms, _RESEND_FIRST_MS
+            elif now_ms - since_ms > resend_ms:
+                cursor, since_ms = acked, now_ms
+                resend_ms = min(2 * resend_ms, _RESEND_MOST_MS)
+            rest_ms = _STATUS_MS if clock.trusted() else _STATUS_UNTRUSTED_MS
+            if self._owed_status or now_ms - said_ms > rest_ms:
+                said_ms, self._owed_status = now_ms, False
+                await client.publish(self._out, self._status())
+            await self._wait(client)
+        raise OSError("the network is gone")
+
+    async def _send(self, client: object, cursor: tuple) -> tuple:
+        """Publish what lies behind `cursor` while the window allows; the new cursor."""
+        chain = self._node.chain
+        while client.unconfirmed < WINDOW and cursor < (chain.epoch, chain.next_seq - 1):
+            found = chain.journal.find(cursor[0], cursor[1] + 1)
+            if found is None:
+                break
+            code, cursor, record = found
+            await client.publish(self._rec, bytes((code,)) + record)
+        return cursor
+
+    async def _wait(self, client: object) -> None:
+        client.stirred.clear()
+        try:
+            await asyncio.wait_for_ms(client.stirred.wait(), _STEP_MS)
+        except asyncio.TimeoutError:
+            pass
+
+    def _status(self) -> bytes:
+        counters = min(self.retained, 0xFFFF) << 16 | min(self.dropped, 0xFFFF)
+        fates = self._inbox.status()
+        return board_status.block(self._node, self._inbox) + fates + counters.to_bytes(4, "big")
+
+    # ---- what comes in -----------------------------------------------------------------------
+
+    def _take(self, topic: bytes, payload: bytes, retained: bool) -> None:
+        if retained:
+            # It may be of any age, and would come again with each connect.
+            self.retained += 1
+            log("mqtt", "retained message refused")
+        elif topic.decode() not in self._in or self._inbox.put(payload) != codes.R_NONE:
+            self.dropped += 1
+            self._owed_status = True
+
+    def _finished(self, entry: object) -> None:
+        """Tell of each frame's end, but not of acks: the next record tells as much."""
+        if entry.code != Ack.CODE or entry.reason:
+            self._owed_status = True
