@@ -15,11 +15,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ledger.contracts import control, management, metering, pricing, registry, sections
+from ledger.contracts import control, losses, management, metering, pricing, registry, sections
 from ledger.contracts.bodies import (
     AccountBody,
     CertificateBody,
     EnrolBody,
+    LossModelBody,
     PreferencesBody,
     RecordsBody,
     RevokeBody,
@@ -209,6 +210,11 @@ def _section_limit(ctx: Context, signer: Signer, tx: Tx, areas: set[int]) -> byt
     return b""
 
 
+def _loss_model(ctx: Context, signer: Signer, tx: Tx, areas: set[int]) -> bytes:
+    losses.loss_model(ctx, signer, LossModelBody.from_map(tx.body))
+    return b""
+
+
 def _records(ctx: Context, signer: Signer, tx: Tx, areas: set[int]) -> bytes:
     """Admit a batch; the answer is a CBOR list with one code of `metering.ADMISSION` per record."""
     signer.require(codes.ACK)
@@ -231,6 +237,7 @@ def _records(ctx: Context, signer: Signer, tx: Tx, areas: set[int]) -> bytes:
 def _follow(ctx: Context, measured: metering.Measured, areas: set[int]) -> None:
     """Tell the other contracts of an admitted record."""
     pricing.on_reading(ctx, measured)
+    losses.on_record(ctx, measured)
     is_news = management.on_record(ctx, measured)
     if sections.on_feeder(ctx, measured) or is_news:
         areas.add(measured.device.area)
@@ -249,4 +256,5 @@ _HANDLERS: dict[str, Callable[[Context, Signer, Tx, set[int]], bytes]] = {
     "records": _records,
     "preferences": _preferences,
     "section_limit": _section_limit,
+    "loss_model": _loss_model,
 }

@@ -13,7 +13,7 @@ from ledger.contracts.errors import BadBody
 from wireformat.errors import RecordError
 from wireformat.identity import ADDRESS_BYTES
 from wireformat.registry import MAX_RECORD_BYTES
-from wireformat.schema import U8, U32, U48, Bytes, Many, Record, Text, Uint
+from wireformat.schema import U8, U16, U32, U48, Bytes, Many, Record, Text, Uint
 
 MAX_RECORDS = 64
 _ADDRESS = Bytes(ADDRESS_BYTES)
@@ -152,6 +152,26 @@ class PreferencesBody(Body):
     high_price: int | None
     capacity_wh: int | None
     reserve_wh: int | None
+
+
+class LossModelBody(Body):
+    """Operator: what a section may lose behind its M-LMD; fields as in `objects.LossModel`."""
+
+    TYPE = "loss_model"
+    FIELDS = (
+        (0, "mlmd", _ADDRESS, False),
+        (1, "fixed_w", Uint(U16), False),
+        (2, "quadratic_mw", Uint(10**6), False),
+        (3, "accuracy_ppm", Uint(200_000), False),
+        (4, "margin_wh", Uint(U16), False),
+        (5, "skew_s", Uint(300), False),
+    )
+    mlmd: bytes
+    fixed_w: int
+    quadratic_mw: int
+    accuracy_ppm: int
+    margin_wh: int
+    skew_s: int
 
 
 class SectionLimitBody(Body):

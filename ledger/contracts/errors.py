@@ -109,6 +109,12 @@ class BadLimit(ContractError):
     code = 19
 
 
+class BadLossModel(ContractError):
+    """Losses set for a board that is no M-LMD."""
+
+    code = 21
+
+
 class ContractFault(ContractError):
     """A mistake in a contract, met by this transaction: report it. Nothing of it took effect."""
 

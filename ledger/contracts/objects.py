@@ -8,7 +8,7 @@ Field order is the format: append new fields at the end with a default, never re
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from wireformat import cbor
 
@@ -237,6 +237,85 @@ class Section:
     renew_ms: int = 0
     load_w: int = 0
     load_time_s: int = 0
+
+
+@dataclass(slots=True)
+class LossModel:
+    """`losses_model/<area><mlmd>`: what a section may lose without anyone being suspected.
+
+    Technical losses are `fixed_w` + `quadratic_mw` (mW per kW^2) times the square of the section's
+    mean power. `accuracy_ppm` of all energy counted at both ends may be error of meters; registers
+    may be `skew_s` old, each a Wh short, and `margin_wh` is kept on top.
+    """
+
+    fixed_w: int = 0
+    quadratic_mw: int = 600
+    accuracy_ppm: int = 10_000
+    margin_wh: int = 50
+    skew_s: int = 5
+
+
+@dataclass(slots=True)
+class Boundary:
+    """`losses_boundary/<area><mlmd><slot>`: registers at one boundary, while some are missing.
+
+    Rows by address: [address, taken Wh, given Wh, of it load Wh, doubt Wh].
+    """
+
+    rows: list[list[Any]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class LossAccount:
+    """`losses/<area><mlmd>`: a section's energy against that of the meters behind it.
+
+    `rows` are the registers at boundary `slot`, the last that is complete. Totals since the first
+    are in Wh, with import - export = signed + attested + technical + residual, always. `high` and
+    `low` are the sums of the sequential rule, `runs` counts intervals since `high` left 0, and the
+    doubts are those of the boundary where each left 0.
+    `recent` holds the last intervals as [slot at the end, slots, import, export, signed, attested,
+    technical, residual, allowed]. `suspected_slot` and `surplus_slot`: when one was
+    told of, 0 if none is.
+    """
+
+    slot: int
+    rows: list[list[Any]]
+    intervals: int = 0
+    unjudged: int = 0
+    import_wh: int = 0
+    export_wh: int = 0
+    signed_wh: int = 0
+    attested_wh: int = 0
+    technical_wh: int = 0
+    residual_wh: int = 0
+    high: int = 0
+    high_doubt_wh: int = 0
+    low: int = 0
+    low_doubt_wh: int = 0
+    limit_wh: int = 0
+    runs: int = 0
+    suspected_slot: int = 0
+    surplus_slot: int = 0
+    recent: list[list[int]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Suspects:
+    """`losses_suspects/<area><mlmd>`: sums that tell whose profile the residual follows.
+
+    Over the `n` intervals since the residual rose: sum of residuals and of their squares. Meters as
+    [address, quiet Wh, load, load squared, load x residual], quiet over the `quiet_n` before.
+    `quiet_run` counts the quiet intervals up to now; `is_told` if a loss was told of meanwhile.
+    """
+
+    n: int = 0
+    residual: int = 0
+    squared: int = 0
+    quiet_n: int = 0
+    meters: list[list[Any]] = field(default_factory=list)
+    quiet_run: int = 0
+    is_told: int = 0
+    likely: bytes = b""
 
 
 @dataclass(slots=True)

@@ -68,6 +68,7 @@ class Limits:
     switch_gap_s: int = 10
     switches_per_hour: int = 6
     shed_hold_s: int = 300
+    boundary_s: int = 900
 
 
 @dataclass(frozen=True, slots=True)

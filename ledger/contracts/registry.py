@@ -2,6 +2,7 @@
 
 Keys: `registry/operator`, `registry/kid/<kid8>` -> address, `registry/cert/<addr>`,
 `registry/serial/<role><area>`, `registry/device/<addr>`, `registry/area/<area><addr>`,
+`registry/section/<mlmd><addr>`,
 `registry/account/<addr>`, `registry/owner/<device>` -> account, `registry/nonce/<addr>`.
 
 A key id belongs to one key for ever, also after revocation; everything else goes by full address.
@@ -34,7 +35,7 @@ from wireformat.registry import open_signed
 
 OPERATOR = b"registry/operator"
 KID, CERT, SERIAL = b"registry/kid/", b"registry/cert/", b"registry/serial/"
-DEVICE, AREA = b"registry/device/", b"registry/area/"
+DEVICE, AREA, SECTION = b"registry/device/", b"registry/area/", b"registry/section/"
 ACCOUNT, OWNER, NONCE = b"registry/account/", b"registry/owner/", b"registry/nonce/"
 
 OPERATOR_ROLE, PROSUMER_ROLE = 0, 16
@@ -113,6 +114,17 @@ def need_device(ctx: Context, address: bytes) -> Device:
     if device is None:
         raise UnknownDevice(f"no board of address {address.hex()} is enrolled")
     return device
+
+
+def devices_behind(ctx: Context, mlmd: bytes) -> list[tuple[bytes, Device]]:
+    """(address, device) of what counts energy behind an M-LMD and is not revoked, ascending."""
+    return [(address, need_device(ctx, address)) for address in addresses_behind(ctx, mlmd)]
+
+
+def addresses_behind(ctx: Context, mlmd: bytes) -> list[bytes]:
+    """Addresses of what counts energy behind an M-LMD and is not revoked, ascending."""
+    prefix = SECTION + mlmd
+    return [key[len(prefix) :] for key, _ in ctx.state.iterate(prefix)]
 
 
 def devices_of_area(ctx: Context, area: int) -> list[bytes]:
@@ -216,6 +228,8 @@ def enrol(ctx: Context, signer: Signer, body: EnrolBody) -> None:
         ),
     )
     ctx.state.put(AREA + u32(body.area) + address, b"\x01")
+    if body.section and body.behind is None:
+        ctx.state.put(SECTION + body.section + address, b"\x01")
     ctx.emit("registry/enrolled", address=address, role=record.role, area=body.area)
 
 
@@ -286,6 +300,7 @@ def revoke(ctx: Context, signer: Signer, body: RevokeBody) -> None:
     if device is not None:
         device.status, device.status_height = REVOKED, ctx.height
         ctx.save(DEVICE + address, device)
+        ctx.state.delete(SECTION + device.section + address)
     elif cert is not None:
         cert.revoked_height = ctx.height
         ctx.save(CERT + address, cert)
