@@ -113,7 +113,8 @@ def homes(run: RunData) -> str:
     )
     bars = [(row[0], t / 1000, g / 1000) for row, (t, g) in zip(found, energy, strict=True)]
     plot = figure(figures.homes(bars))
-    return f"<p>{words}</p>{plot}{table(heads, cells, 'Energy and cost of each home', 'homes')}"
+    shown = table(heads, cells, "Energy and cost of each home", "homes-table")
+    return f"<p>{words}</p>{plot}{shown}"
 
 
 def commands(run: RunData) -> str:
