@@ -50,12 +50,19 @@ class _Active:
 
 
 class Obedience:
-    """Commands of one device. `where` is for messages."""
+    """Commands of one device. `where` is for messages; not `allowed`: it is never written to."""
 
     def __init__(
-        self, tools: Tools, driver: Driver, device: bytes, trust: Trust, where: str
+        self,
+        tools: Tools,
+        driver: Driver,
+        device: bytes,
+        trust: Trust,
+        where: str,
+        allowed: bool = True,
     ) -> None:
         self._tools, self._driver, self._device = tools, driver, device
+        self._actions = driver.actions if allowed else frozenset()
         self._trust, self._where = trust, where
         self._active: _Active | None = None
         self._prepared = False
@@ -77,7 +84,7 @@ class Obedience:
 
     def flags(self) -> int:
         """For the device's records: whether it is switched on, as on a board with one relay."""
-        if codes.CLOSE not in self._driver.actions:
+        if codes.CLOSE not in self._actions:
             return 0
         is_off = self._active is not None and not self._active.state
         return 0 if is_off else codes.RELAY_1_CLOSED
@@ -86,7 +93,7 @@ class Obedience:
 
     async def keep(self, append: Append) -> None:
         """Restore what ended, repeat what holds, answer for what a restart interrupted."""
-        if not self._driver.actions:
+        if not self._actions:
             return
         async with self._lock:
             await self._prepare(append)
@@ -181,7 +188,7 @@ class Obedience:
     def _final(self, command: Command) -> int:
         if self._now_s >= command.expires_s:
             return codes.R_EXPIRED
-        if command.asset != 0 or not self._driver.actions:
+        if command.asset != 0 or not self._actions:
             return codes.R_NO_SUCH_ASSET
         return self._driver.fault(command.action, command.value)
 

@@ -49,7 +49,7 @@ class MeterPlace:
         self.where = where
         self._tools, self._driver, self._signer = tools, driver, signer
         self._chain = AttestedChain(tools.store.store, tools.admission, signer, tools.clock.unix_ms)
-        self._commands = Obedience(tools, driver, signer.address, trust, where)
+        self._commands = Obedience(tools, driver, signer.address, trust, where, config.control)
         self._contacted = False
         self._started = False
         self._failures = 0

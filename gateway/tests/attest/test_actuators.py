@@ -235,6 +235,17 @@ def test_a_command_that_a_crash_interrupted_is_answered_for_and_not_repeated(tmp
     run(tmp_path, after)
 
 
+def test_a_device_that_must_not_be_controlled_is_never_written_to(tmp_path):
+    async def scenario(site):
+        config = MeterConfig(31, "c1", "ev_charger", max_power_w=11_040, control=False)
+        device = await charging(site, config)
+        assert await site.order("c1", codes.OPEN) == codes.R_NO_SUCH_ASSET
+        assert device.written == []
+        assert site.outcomes("c1") == [(1, REFUSED, codes.R_NO_SUCH_ASSET, 0)]
+
+    run(tmp_path, scenario)
+
+
 @pytest.mark.parametrize(
     ("config", "says"),
     [

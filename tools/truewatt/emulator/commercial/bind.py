@@ -1,34 +1,56 @@
 """Commercial devices bound to the world of a run: what they measure in, what they set out.
 
-    line = on_bus(bus, Path("tty/plant.devices"), [device.server for device in devices])
-    each second:  for device in devices: device.step()
+    devices = [bound(place, clock.mono_ms) for place in world.devices.values()]
+    node, line = on_bus(bus, path, [device.server for device in devices])
+    each second, before the world steps:  for device in devices: device.set_out()
 
-`Terminals` is what the world shows of a device's connection, phase by phase. A battery and a
-vehicle need no more than is named here; `physics` has them.
+What is needed of the world is named here; `physics` has it.
 """
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from gateway.profiles import find_profile
 from truewatt.emulator.commercial.charger import EmulatedActuator
 from truewatt.emulator.commercial.line import MeterLine, PortTty, Server
 from truewatt.emulator.commercial.meter import EmulatedMeter, Measured
-from truewatt.emulator.commercial.storage import EmulatedStorage
 from truewatt.emulator.wires.bus import Rs485Bus
 from truewatt.emulator.wires.tty import Tty
 
-Terminals = Callable[[], tuple[list[float], list[float]]]
-"""V and W of each phase, now; positive power is drawn."""
+STORAGE = "sunspec_storage"
 
 NowMs = Callable[[], int]
+"""The run's clock, monotonic: devices' own timers go by it."""
+
+
+class Point(Protocol):
+    """A metering point of one phase; positive power is drawn, and counts as import."""
+
+    voltage_v: float
+    power_w: float
+    frequency_hz: float
+
+    @property
+    def import_wh(self) -> float: ...
+
+    @property
+    def export_wh(self) -> float: ...
+
+
+class ThreePhasePoint(Protocol):
+    """Three of them, and their sum."""
+
+    @property
+    def phases(self) -> Sequence[Point]: ...
+
+    @property
+    def net(self) -> Point: ...
 
 
 class Battery(Protocol):
     """A battery whose inverter is told a power."""
 
-    power_w: float
     soc: float
 
     def set_w(self, watts: float | None, revert_s: int | None = None) -> None:
@@ -42,112 +64,95 @@ class Vehicle(Protocol):
     limit_w: float | None
 
 
-class BoundDevice:
-    """A device of the world. `server` answers on a bus; `step` passes a second."""
+def at_phases(points: ThreePhasePoint) -> Measured:
+    """What a device at three phases measures."""
+    net, phases = points.net, points.phases
+    return Measured(
+        [phase.voltage_v for phase in phases],
+        [phase.power_w for phase in phases],
+        net.import_wh,
+        net.export_wh,
+        net.frequency_hz,
+        [phase.import_wh for phase in phases],
+        [phase.export_wh for phase in phases],
+    )
 
-    def __init__(self, server: Server, terminals: Terminals, hz: Callable[[], float]) -> None:
+
+def at_point(point: Point) -> Measured:
+    """What a device at one phase measures."""
+    return Measured(
+        [point.voltage_v], [point.power_w], point.import_wh, point.export_wh, point.frequency_hz
+    )
+
+
+class Bound:
+    """A device of the world: `server` answers on a bus, `set_out` lets the world follow it."""
+
+    def __init__(self, server: Server, set_out: Callable[[], None] = lambda: None) -> None:
         self.server = server
-        self.measured = Measured([230.0], [0.0])
-        self._terminals, self._hz = terminals, hz
-
-    def step(self, seconds: float = 1.0) -> None:
-        """Measure anew, and count."""
-        volts, watts = self._terminals()
-        energy_wh = sum(watts) * seconds / 3600
-        before = self.measured
-        self.measured = Measured(
-            volts,
-            watts,
-            before.import_wh + max(energy_wh, 0.0),
-            before.export_wh + max(-energy_wh, 0.0),
-            self._hz(),
-        )
-        self._set_out()
-
-    def _set_out(self) -> None:
-        """Let the world do what the device was told."""
+        self.set_out = set_out
 
 
-class BoundMeter(BoundDevice):
-    """A meter that its profile makes, an SDM630 at the transformer for one."""
-
-    def __init__(
-        self, server: EmulatedMeter, terminals: Terminals, hz: Callable[[], float]
-    ) -> None:
-        super().__init__(server, terminals, hz)
-        server.watch(lambda: self.measured.values(server.profile))
+def meter(profile: str, address: int, points: ThreePhasePoint) -> Bound:
+    """A meter that its profile makes, at three phases."""
+    server = EmulatedMeter(find_profile(profile), address)
+    server.watch(lambda: at_phases(points).values(server.profile))
+    return Bound(server)
 
 
-class BoundCharger(BoundMeter):
-    """A charger in front of a vehicle."""
+def charger(profile: str, address: int, now_ms: NowMs, point: Point, vehicle: Vehicle) -> Bound:
+    """A charger on one phase, in front of a vehicle."""
+    server = EmulatedActuator(find_profile(profile), address, now_ms, phases=1)
+    server.watch(lambda: at_point(point).values(server.profile))
 
-    def __init__(
-        self,
-        server: EmulatedActuator,
-        terminals: Terminals,
-        hz: Callable[[], float],
-        vehicle: Vehicle,
-    ) -> None:
-        super().__init__(server, terminals, hz)
-        self._vehicle, self._charger = vehicle, server
+    def set_out() -> None:
+        vehicle.limit_w = float(server.limit_w)
 
-    def _set_out(self) -> None:
-        self._vehicle.limit_w = float(self._charger.limit_w)
+    return Bound(server, set_out)
 
 
-class BoundStorage(BoundDevice):
-    """An inverter in front of a battery."""
-
-    def __init__(
-        self,
-        server: EmulatedStorage,
-        terminals: Terminals,
-        hz: Callable[[], float],
-        battery: Battery,
-    ) -> None:
-        super().__init__(server, terminals, hz)
-        self._battery, self._inverter = battery, server
-        server.watch(lambda: (self.measured, battery.soc))
-
-    def _set_out(self) -> None:
-        # The inverter's own timer decides when it lapses; each second says so again.
-        self._battery.set_w(self._inverter.setpoint_w)
-
-
-def make_meter(
-    profile: str, address: int, terminals: Terminals, hz: Callable[[], float]
-) -> BoundMeter:
-    """A meter of that profile."""
-    return BoundMeter(EmulatedMeter(find_profile(profile), address), terminals, hz)
-
-
-def make_charger(
-    profile: str,
+def storage(
     address: int,
     now_ms: NowMs,
-    terminals: Terminals,
-    hz: Callable[[], float],
-    vehicle: Vehicle,
-    phases: int = 1,
-) -> BoundCharger:
-    """A charger of that profile, wired on so many phases."""
-    server = EmulatedActuator(find_profile(profile), address, now_ms, phases=phases)
-    return BoundCharger(server, terminals, hz, vehicle)
-
-
-def make_storage(
-    address: int,
-    now_ms: NowMs,
-    terminals: Terminals,
-    hz: Callable[[], float],
+    point: Point,
     battery: Battery,
     rated_w: int = 5000,
     capacity_wh: int = 10_000,
     serial: str = "SIM0001",
-) -> BoundStorage:
-    """A SunSpec inverter."""
+) -> Bound:
+    """A SunSpec inverter in front of a battery."""
+    # Only who emulates one needs pysunspec2.
+    from truewatt.emulator.commercial.storage import EmulatedStorage
+
     server = EmulatedStorage(address, now_ms, rated_w, capacity_wh, serial)
-    return BoundStorage(server, terminals, hz, battery)
+    server.watch(lambda: (at_point(point), battery.soc))
+
+    def set_out() -> None:
+        # The inverter's own timer decides when it lapses; each second says so again.
+        battery.set_w(server.setpoint_w)
+
+    return Bound(server, set_out)
+
+
+def bound(place: Any, now_ms: NowMs) -> Bound:
+    """The device of a world's place: `config` (name, address, profile), and either `three_phase`,
+    or `channel` with an `asset`.
+    """
+    config = place.config
+    if place.asset is None:
+        return meter(config.profile, config.address, place.three_phase)
+    if config.profile == STORAGE:
+        spec = place.asset.spec
+        return storage(
+            config.address,
+            now_ms,
+            place.channel,
+            place.asset,
+            round(spec.power_w),
+            round(spec.capacity_wh),
+            config.name,
+        )
+    return charger(config.profile, config.address, now_ms, place.channel, place.asset)
 
 
 def on_bus(bus: Rs485Bus, path: Path, servers: Sequence[Server]) -> tuple[Tty, MeterLine]:

@@ -6,7 +6,7 @@ restarts does (reaper7/SDM_Energy_Meter, issue 50).
 """
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.profiles import Profile, encode
@@ -27,6 +27,8 @@ class Measured:
     import_wh: float = 0.0
     export_wh: float = 0.0
     frequency_hz: float = 50.0
+    import_phase_wh: Sequence[float] = ()
+    export_phase_wh: Sequence[float] = ()
 
     def values(self, profile: Profile) -> dict[str, int | None]:
         """The same by the keys of `profile`, as far as it has them."""
@@ -45,6 +47,8 @@ class Measured:
             found[f"power_{phase}_w"] = watts
             found[f"current_{phase}_ma"] = 1000 * ampere
             found["current_ma"] = found.get("current_ma", 0.0) + 1000 * ampere
+        for name, counts in (("import", self.import_phase_wh), ("export", self.export_phase_wh)):
+            found |= {f"{name}_{at}_wh": wh for at, wh in zip(PHASES, counts, strict=False)}
         known = {register.key for register in profile.registers}
         return {key: round(value) for key, value in found.items() if key in known}
 
