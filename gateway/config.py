@@ -18,6 +18,9 @@ from gateway.schema import GATEWAY_FILE, Problem, check_table
 
 MAX_FILE_BYTES = 1 << 20
 MODBUS_TCP_PORT = 502
+P1 = "p1_"
+"""What profiles of P1 ports begin with."""
+
 BOARDS, METERS = "bus.device", "bus.meter"
 
 
@@ -204,6 +207,11 @@ def _on_bus(key: str, bus: dict[str, object]) -> Iterator[tuple[str, dict[str, o
             yield f"{key}.{kind}[{index}]", row
 
 
+def is_p1(config: BusConfig) -> bool:
+    """Whether it is a smart meter's P1 port, on which nothing can be asked."""
+    return any(meter.profile.startswith(P1) for meter in config.meters)
+
+
 def _name_clashes(values: dict[str, object]) -> list[Problem]:
     """Names must differ over all buses: status and logs know boards by them."""
     problems = []
@@ -227,6 +235,8 @@ def _places(values: dict[str, object]) -> Iterator[Problem]:
         rows = list(_on_bus(key, bus))
         if not rows:
             yield Problem(key, "", f"at least one [[{BOARDS}]] or [[{METERS}]]")
+        if len(rows) > 1 and any(str(row.get("profile", "")).startswith(P1) for _, row in rows):
+            yield Problem(key, f"{len(rows)} places", "nobody beside the meter at a P1 port")
         boards = {row.get("address"): where for where, row in rows if ".device[" in where}
         for where, row in rows:
             other = boards.get(row.get("address"))

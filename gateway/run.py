@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 from gateway.admit import Admission, Rules
+from gateway.attest.devices import make_bus
 from gateway.attest.devices import places as attested_places
 from gateway.attest.obey import Trust
 from gateway.attest.place import MeterPlace
@@ -103,7 +104,7 @@ class Gateway:
         )
         self._certificate = certificate
         tools = self._tools(signer, (certificate.serial, data))
-        self.collector = Collector(tools, config.buses, self._attested)
+        self.collector = Collector(tools, config.buses, self._attested, make_bus)
         self.mqtt = (
             None
             if config.mqtt is None

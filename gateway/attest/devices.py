@@ -7,10 +7,11 @@ from pathlib import Path
 from gateway.attest.driver import Driver, make_driver
 from gateway.attest.keys import device_signer, enrolment
 from gateway.attest.obey import Trust
+from gateway.attest.p1 import P1Bus
 from gateway.attest.place import MeterPlace
 from gateway.collect.bus import Bus
 from gateway.collect.tools import Tools
-from gateway.config import BusConfig, Config, MeterConfig
+from gateway.config import BusConfig, Config, MeterConfig, is_p1
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,16 @@ def places(
         yield MeterPlace(tools, meter, make_driver(bus, meter), signer, trust, where)
 
 
+def make_bus(config: BusConfig) -> Bus:
+    """A Modbus line, or a smart meter's P1 port, by what is on it."""
+    return P1Bus(config) if is_p1(config) else Bus(config)
+
+
 def drivers(config: Config) -> Iterator[tuple[BusConfig, MeterConfig, Driver]]:
     """A driver for each device, on ports that are not opened; raises what is wrong with one."""
     for bus in config.buses:
         for meter in bus.meters:
-            yield bus, meter, make_driver(Bus(bus), meter)
+            yield bus, meter, make_driver(make_bus(bus), meter)
 
 
 def joining(config: Config) -> list[Joining]:

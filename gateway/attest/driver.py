@@ -9,6 +9,7 @@ from typing import Protocol
 
 from gateway.attest.actuator import ProfileActuator
 from gateway.attest.errors import CannotMeter, WrongMeter
+from gateway.attest.p1 import P1Bus, P1Driver
 from gateway.attest.sunspec import SUNSPEC_STORAGE, SunSpecStorage
 from gateway.collect.bus import Bus
 from gateway.collect.errors import ModbusRefused
@@ -170,6 +171,8 @@ class ProfileDriver:
 
 def make_driver(bus: Bus, config: MeterConfig) -> Driver:
     """The driver of a configured device; raises `ProfileError`s, `CannotMeter`, `NeedsPackage`."""
+    if isinstance(bus, P1Bus):
+        return P1Driver(bus, config)
     if config.profile == SUNSPEC_STORAGE:
         return SunSpecStorage(bus, config)
     return ProfileDriver(bus, config, find_profile(config.profile))

@@ -22,11 +22,15 @@ class Collector:
     """One worker a bus, side by side."""
 
     def __init__(
-        self, tools: Tools, buses: tuple[BusConfig, ...], attested: Attested = _none
+        self,
+        tools: Tools,
+        buses: tuple[BusConfig, ...],
+        attested: Attested = _none,
+        make_bus: Callable[[BusConfig], Bus] = Bus,
     ) -> None:
         self.workers: list[BusWorker] = []
         for config in buses:
-            bus = Bus(config)
+            bus = make_bus(config)
             self.workers.append(BusWorker(tools, bus, config, attested(tools, bus, config)))
 
     async def run(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gateway.admit import Admission, Board, Rules
-from gateway.attest.devices import places
+from gateway.attest.devices import make_bus, places
 from gateway.attest.keys import device_signer
 from gateway.attest.obey import Trust
 from gateway.collect.collector import Collector
@@ -95,7 +95,7 @@ class Devices:
         def attested(tools, bus, config):
             return places(tools, self.folder, Trust(CHAIN, 1, ROOT_KEY), bus, config)
 
-        self.collector = Collector(tools, (config,), attested)
+        self.collector = Collector(tools, (config,), attested, make_bus)
         self._task = asyncio.create_task(self.collector.run())
 
     async def stop(self) -> None:

@@ -60,6 +60,16 @@ def test_a_bus_without_anybody_is_refused(config):
         load_config(config)
 
 
+def test_nobody_stands_beside_the_meter_at_a_p1_port(config):
+    alone = GOOD[: GOOD.index("[[bus.device]]")]
+    p1 = METER.replace("sdm630", "p1_v5")
+    config.write_text(alone + p1)
+    assert cli.main(["attest", "--config", str(config)]) == 0
+    config.write_text(GOOD + p1)
+    with pytest.raises(ConfigError, match="nobody beside the meter at a P1 port"):
+        load_config(config)
+
+
 def test_attest_prints_and_writes_what_the_installer_countersigns(config, capsys, tmp_path):
     out = tmp_path / "out"
     assert cli.main(["attest", "--config", str(config), "--out", str(out)]) == 0
