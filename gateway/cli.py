@@ -14,6 +14,7 @@ from gateway.collect.forecast import forecast
 from gateway.config import Config, ConfigError, load_config, missing_files
 from gateway.errors import GatewayError
 from gateway.keep import cli as keeping
+from gateway.mqtt import setup as mqtt_setup
 from gateway.profiles.cli import add_commands
 from gateway.run import run_gateway
 from gateway.status import STATUS_FILE, table
@@ -34,6 +35,8 @@ def main(argv: list[str]) -> int:
     arguments = _parser().parse_args(argv)
     if "meters" in arguments:
         return int(arguments.meters(arguments))
+    if "setup" in arguments:
+        return int(arguments.setup(arguments))
     if "keep" in arguments:
         return int(arguments.keep(arguments))
     commands = {"run": _run, "check-config": _check_config, "status": _status}
@@ -52,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     add_attest(commands)
     keeping.add_commands(commands)
     add_commands(commands)
+    mqtt_setup.add_command(commands)
     return parser
 
 

@@ -7,7 +7,8 @@ import paho.mqtt.client as paho
 import pytest
 from mqtt_bench import RadioSite
 
-from gateway.tests.mqtt.broker import EmbeddedBroker, RealBroker
+from gateway.mqtt.setup import Setup
+from gateway.tests.mqtt.broker import EmbeddedBroker, RealBroker, free_port
 from wireformat import codes
 from wireformat import mqtt_map as m
 from wireformat.chained import Outcome
@@ -17,11 +18,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 PATIENCE_S = 45
 
 
-def run(tmp_path, broker, scenario):
+def run(tmp_path, broker, scenario, **config):
     async def whole():
         await asyncio.to_thread(broker.start)
         try:
-            async with RadioSite(tmp_path, broker.port, speed=10) as site:
+            async with RadioSite(tmp_path, broker.port, speed=10, **config) as site:
                 await scenario(site)
         finally:
             broker.kill()
@@ -105,3 +106,34 @@ def test_a_network_that_goes_and_a_retained_command_change_nothing(tmp_path, met
 async def known(site, bench):
     await site.until(lambda: bench.address in site.collector.boards.known, PATIENCE_S)
     return site.collector.boards.known[bench.address]
+
+
+def test_a_board_comes_in_over_tls_with_its_own_certificate(tmp_path, meter):
+    """On 64-bit words: the emulated board's TLS buffers come from the firmware's heap."""
+    port, out = free_port(), tmp_path / "mqtt"
+    files = {"ca": "/ca.der", "certificate": "/mqtt.crt.der", "key": "/mqtt.key.der"}
+    bench = meter(port, mqtt=files, spec={"arch": "amd64", "heap_kib": 256})
+    Setup(out, "127.0.0.1", 1, "gw", port, str(tmp_path)).write([bench.address])
+    name = f"devices/{bench.address.hex()}"
+    for source, target in zip(("ca.der", f"{name}.crt.der", f"{name}.key.der"), files.values()):
+        data = (out / source).read_bytes()
+        bench.board.execute(f"with open({target!r}, 'wb') as file: file.write({data!r})")
+    conf = tmp_path / "test.conf"
+    conf.write_text((out / "mosquitto.conf").read_text() + "user root\n")
+    (tmp_path / "b").mkdir()
+    broker = RealBroker(tmp_path / "b", conf, port)
+    config = {
+        "ca_file": out / "ca.crt",
+        "certificate": out / "gateway.crt",
+        "private_key": out / "gateway.key",
+    }
+
+    async def scenario(site):
+        site.enrol(bench)
+        bench.board.start()
+        await site.until(lambda: well(site, bench), PATIENCE_S)
+        await site.collector.command(bench.address, bench.order(1, codes.OPEN))
+        held = len(site.stored(bench))
+        await site.until(lambda: len(site.stored(bench)) > held + 2, PATIENCE_S)
+
+    run(tmp_path, broker, scenario, **config)
