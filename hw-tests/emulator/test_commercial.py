@@ -61,6 +61,7 @@ class Config:
     name: str
     address: int
     profile: str
+    bus: str = "plant"
 
 
 @dataclass
@@ -85,15 +86,13 @@ class Plant:
             Place(Config("b1", 21, "sunspec_storage"), None, self.at_battery, self.battery),
             Place(Config("c1", 31, "ev_charger"), None, self.at_charger, self.vehicle),
         ]
-        self.devices = [bind.bound(place, clock.mono_ms) for place in places]
-        servers = [device.server for device in self.devices]
-        self.node, self.line = bind.on_bus(self.bus, folder / "plant.devices", servers)
+        self.devices = bind.DeviceBuses(places, clock.mono_ms)
+        self.devices.attach(self.bus, folder)
         self.config = BusConfig("plant", str(folder / "plant"), 115200, "N", 1000, 0, ())
 
     def pass_time(self, seconds):
         for _ in range(seconds):
-            for device in self.devices:
-                device.set_out()
+            self.devices.set_out()
             self.at_battery.step(self.battery.power_w)
             self.at_charger.step(min(3700.0, self.vehicle.limit_w))
             powers = [4000.0, -1000.0, self.battery.power_w]
@@ -105,10 +104,8 @@ class Plant:
         return make_driver(bus, MeterConfig(address, f"d{address}", profile, **more))
 
     def close(self):
-        self.line.detach()
-        self.line.line.close()
         self.bus.detach_all()
-        self.node.close()
+        self.devices.close()
         self.master.close()
 
 

@@ -76,11 +76,10 @@ class Devices:
         self.directory.put(Entry(replace(board, **changes), last, fresh))
         return signer.address
 
-    def start(self, *meters: MeterConfig, timeout_ms: int = 150) -> None:
-        """Begin to collect."""
-        config = BusConfig(
-            "plant", str(self.folder / "tty"), 115200, "N", timeout_ms, 0, (), meters
-        )
+    def start(self, *meters: MeterConfig, timeout_ms: int = 150, port: str = "") -> None:
+        """Begin to collect, on the line or on `port`."""
+        port = port or str(self.folder / "tty")
+        config = BusConfig("plant", port, 115200, "N", timeout_ms, 0, (), meters)
         tools = Tools(
             self.clock,
             self.thread,

@@ -8,7 +8,7 @@ from gateway.tests.attest.kit import check_chain, run
 from gateway.tests.profiles.rigs import brisk
 from gateway.tests.profiles.samples import sample
 from gateway.tests.signing import T0
-from truewatt.emulator.commercial import EmulatedMeter
+from truewatt.emulator.commercial import EmulatedMeter, MeterTcp
 from wireformat import codes
 
 METER = MeterConfig(7, "t1", "sdm630", "section", max_power_w=100_000)
@@ -112,6 +112,31 @@ def test_a_lost_adapter_comes_back_by_itself(tmp_path):
         site.plug(meter)
         await site.until(lambda: len(site.readings("t1")) > count)
         check_chain(list(site.store.records(site.signer("t1").address)))
+
+    run(tmp_path, scenario)
+
+
+def test_a_meter_on_modbus_tcp_is_read_and_found_again_after_its_port_was_gone(tmp_path):
+    async def scenario(site):
+        profile = brisk("em24_ethernet")
+        meter = EmulatedMeter(profile, 7, {**sample(profile), "import_wh": 77_700})
+        server = MeterTcp([meter])
+        await server.start()
+        number = server.port
+        site.enrol("t1")
+        config = MeterConfig(7, "t1", "em24_ethernet", max_power_w=100_000)
+        site.start(config, port=f"tcp://127.0.0.1:{number}", timeout_ms=1000)
+        await site.until(lambda: site.readings("t1"))
+        assert site.readings("t1")[0].channels[0][0] == 77_700
+        await server.stop()
+        await site.until(lambda: site.codes().get("plant") == "bus_lost")
+        count = len(site.readings("t1"))
+        again = MeterTcp([meter])
+        await again.start(number)
+        await site.until(lambda: len(site.readings("t1")) > count)
+        assert site.codes() == {}
+        await site.stop()
+        await again.stop()
 
     run(tmp_path, scenario)
 

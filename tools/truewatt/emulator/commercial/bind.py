@@ -1,13 +1,13 @@
 """Commercial devices bound to the world of a run: what they measure in, what they set out.
 
-    devices = [bound(place, clock.mono_ms) for place in world.devices.values()]
-    node, line = on_bus(bus, path, [device.server for device in devices])
-    each second, before the world steps:  for device in devices: device.set_out()
+    devices = DeviceBuses(world.devices.values(), clock.mono_ms)
+    for each bus:                          devices.attach(bus, out / "tty")
+    each second, before the world steps:   devices.set_out()
 
 What is needed of the world is named here; `physics` has it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -135,8 +135,9 @@ def storage(
 
 
 def bound(place: Any, now_ms: NowMs) -> Bound:
-    """The device of a world's place: `config` (name, address, profile), and either `three_phase`,
-    or `channel` with an `asset`.
+    """The device of a world's place: `config` (name, bus, address, profile), and what it measures.
+
+    That is `three_phase`, or `channel` with an `asset`.
     """
     config = place.config
     if place.asset is None:
@@ -155,13 +156,37 @@ def bound(place: Any, now_ms: NowMs) -> Bound:
     return charger(config.profile, config.address, now_ms, place.channel, place.asset)
 
 
-def on_bus(bus: Rs485Bus, path: Path, servers: Sequence[Server]) -> tuple[Tty, MeterLine]:
-    """Put devices on an emulated bus, behind one transceiver at `path`; the caller closes both.
+class DeviceBuses:
+    """All devices of a world, each on the bus that its place names."""
 
-    They hear requests only: a bus that boards share too would show them the boards' replies.
-    """
-    node = Tty(path)
-    bus.attach("devices", node)
-    line = MeterLine(PortTty(path), servers)
-    line.attach()
-    return node, line
+    def __init__(self, places: Iterable[Any], now_ms: NowMs) -> None:
+        self._bound = [(place.config.bus, bound(place, now_ms)) for place in places]
+        self._lines: list[tuple[Tty, MeterLine, PortTty]] = []
+
+    def attach(self, bus: Rs485Bus, folder: Path) -> None:
+        """Put the bus's devices on it, behind one transceiver below `folder`.
+
+        They hear requests only: a bus that boards share too would show them the boards' replies.
+        """
+        servers = [device.server for name, device in self._bound if name == bus.name]
+        if not servers:
+            return
+        node = Tty(folder / f"{bus.name}.devices")
+        bus.attach("devices", node)
+        port = PortTty(node.path)
+        line = MeterLine(port, servers)
+        line.attach()
+        self._lines.append((node, line, port))
+
+    def set_out(self) -> None:
+        """Let the world's batteries and vehicles follow; before it steps."""
+        for _, device in self._bound:
+            device.set_out()
+
+    def close(self) -> None:
+        """Take all devices off; the buses are detached already."""
+        for node, line, port in self._lines:
+            line.detach()
+            port.close()
+            node.close()
+        self._lines.clear()
