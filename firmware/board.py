@@ -31,6 +31,10 @@ class Board:
 
     def __init__(self, config: object, store: Store, held_open: tuple = ()) -> None:
         self.reset_cause = machine.reset_cause()
+        self._inputs = {name: _input(pin) for name, pin in config.inputs.items()}
+        lockout = self._inputs.get("lockout")
+        if lockout is not None and not lockout.value():
+            held_open = tuple(range(len(config.relays)))
         closed = closed_at_start(config, self.reset_cause, held_open)
         # The level comes with the direction: no pin is driven elsewhere even for a moment.
         self.relay_pins = [
@@ -65,10 +69,20 @@ class Board:
         parity = _EVEN if metering.driver in catalogue.EVEN_PARITY else None
         return SerialPort(_uart(metering, _METERING_BUFFER_BYTES, parity), metering.baud)
 
+    def inputs(self) -> dict:
+        """Name (core.inputs) -> pin, of what the configuration has."""
+        return self._inputs
+
+    def senses(self) -> list:
+        """Of each relay, the input that is low while its load has voltage, or None."""
+        return [
+            None if relay.sense is None else _input(relay.sense) for relay in self._config.relays
+        ]
+
     def reset_button(self) -> "machine.Pin | None":
         """The M-LMD's lock-out reset, to ground."""
         pin = self._config.breaker.reset_pin
-        return None if pin is None else machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_UP)
+        return None if pin is None else _input(pin)
 
 
 def hardware_id() -> bytes:
@@ -79,6 +93,10 @@ def hardware_id() -> bytes:
 def reset() -> None:
     """Start the board anew."""
     machine.reset()
+
+
+def _input(pin: int) -> "machine.Pin":
+    return machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_UP)
 
 
 def _spi(metering: object) -> object:

@@ -7,7 +7,7 @@ import json
 import os
 
 from board import hardware_id, open_store
-from core import config, paths
+from core import config, life, paths
 from crypto import ed25519
 from journal.journal import Journal
 from wireformat.control import Enrolment
@@ -40,6 +40,7 @@ def info() -> None:
         "epoch": store.number("epoch"),
         "counter": store.uint("counter"),
         "locked_out": store.number("lockout") == 1,
+        "relay_switches": life.counts(store),
     }
     try:
         facts["name"] = config.load().name
@@ -78,7 +79,7 @@ def _enrolment(settings: object, seed: bytes) -> bytes:
         channels=[[channel.kind, channel.energy] for channel in settings.channels],
         hardware_id=hardware_id(),
         firmware=FIRMWARE,
-        relays=len(settings.relays),
+        relays=settings.asset_count,
         fixed_limit_w=settings.fixed_limit_w,
     )
     unsigned = Unsigned(record, key.public, settings.chain_id)

@@ -5,6 +5,7 @@ relay switches, then the outcome is chained and journalled, then the mark goes. 
 found at boot without its outcome in the journal gets one then, so every command ends.
 """
 
+import asyncio
 import struct
 
 from core.errors import JournalError
@@ -24,6 +25,7 @@ class Commands:
         self._clock = clock
         self._store = store
         self.counter = store.uint("counter")
+        self.opted_out = False
 
     # ---- checks ------------------------------------------------------------------------------
 
@@ -36,16 +38,17 @@ class Commands:
         if self._ends(command) or command.asset >= len(self.assets):
             return codes.R_NONE
         asset = self.assets[command.asset]
-        if not asset.towards_safe(command.action):
+        if not asset.towards_safe(command.action, command.value):
             if not self._clock.trusted():
                 return codes.R_CLOCK_UNTRUSTED
             if self._clock.now_s() < command.not_before_s:
                 return codes.R_NOT_YET
         elif self._clock.trusted() and self._clock.now_s() < command.not_before_s:
             return codes.R_NOT_YET
-        if asset.fault(command.action, command.value):
+        if self._final_fault(command):
             return codes.R_NONE  # for good, so patience would be in vain
-        return codes.R_BUSY if asset.busy(command.action) else codes.R_NONE
+        busy = asset.busy(command.action, command.value)
+        return codes.R_BUSY if busy else codes.R_NONE
 
     def _ends(self, command: object) -> bool:
         # An untrusted clock is a lower bound: what has expired on it has expired.
@@ -56,7 +59,11 @@ class Commands:
             return codes.R_EXPIRED
         if command.asset >= len(self.assets):
             return codes.R_NO_SUCH_ASSET
-        return self.assets[command.asset].fault(command.action, command.value)
+        asset = self.assets[command.asset]
+        reason = asset.fault(command.action, command.value)
+        if reason or not self.opted_out or asset.towards_safe(command.action, command.value):
+            return reason
+        return codes.R_OPTED_OUT
 
     # ---- execution ---------------------------------------------------------------------------
 
@@ -73,6 +80,8 @@ class Commands:
         if reason == codes.R_NONE:
             asset = self.assets[command.asset]
             asset.apply(command.action, command.value, command.expires_s)
+            if asset.settle_ms:
+                await asyncio.sleep_ms(asset.settle_ms)
             if not asset.achieved(command.action, command.value):
                 reason = codes.R_HARDWARE
         at_ms = self._clock.now_ms()
@@ -123,7 +132,7 @@ class Commands:
         if number >= len(self.assets):
             return False
         asset = self.assets[number]
-        return asset.towards_safe(action) and asset.achieved(action, value)
+        return asset.towards_safe(action, value) and asset.achieved(action, value)
 
     def _has_outcome(self, counter: int) -> bool:
         found = False

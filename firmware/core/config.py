@@ -40,6 +40,10 @@ class Fields:
             return default
         return value
 
+    def has(self, key: str) -> bool:
+        """Whether there is a value for `key`."""
+        return self._left.get(key) is not None
+
     def number(self, key: str, low: int, high: int, default: object = _REQUIRED) -> "int | None":
         """An integer within low..high."""
         value = self.take(key, default)
@@ -208,8 +212,43 @@ def _relay(fields: Fields) -> Settings:
     relay.name = fields.text("name", 32, "relay")
     relay.min_between_s = fields.number("min_between_s", 0, 3600, 10)
     relay.max_per_hour = fields.number("max_per_hour", 1, 60, 6)
+    relay.sense = fields.number("sense", 0, 48, None)
     fields.done()
     return relay
+
+
+def _inputs(board: Settings, fields: Fields) -> None:
+    """Switches on site: name -> pin."""
+    board.inputs = {}
+    for name in ("lockout", "opt_out", "tamper", "trip"):
+        value = fields.take(name, None)
+        if value is None:
+            continue
+        if name == ("opt_out" if board.role == codes.MLMD else "trip"):
+            raise ConfigError(name, "none: a meter has no breaker, and a section can't opt out")
+        child = Fields(value, name)
+        board.inputs[name] = child.number("pin", 0, 48)
+        child.done()
+
+
+def _assets(board: Settings, fields: Fields) -> None:
+    """What commands name: each relay, or one SG-Ready heat pump on two of them."""
+    board.sg_ready = None
+    board.asset_count = len(board.relays)
+    if not fields.has("assets"):
+        return
+    (asset,) = fields.children("assets", 1, 1)
+    asset.choice("kind", {"sg_ready": True})
+    order = asset.numbers("relays", 2, 2, 1, [0, 1])
+    if order != [0, 1] or len(board.relays) != 2:
+        raise ConfigError("assets[0].relays", "[0, 1], on a board with two relays")
+    if board.role == codes.MLMD or any(relay.safe_closed for relay in board.relays):
+        raise ConfigError("assets[0].relays", "relays of a meter whose safe state is open")
+    board.sg_ready = Settings()
+    board.sg_ready.min_mode_s = asset.number("min_mode_s", 0, 7200, 600)
+    board.sg_ready.max_blocked_s = asset.number("max_blocked_s", 60, 86400, 7200)
+    asset.done()
+    board.asset_count = 1
 
 
 def _breaker(fields: Fields) -> Settings:
@@ -240,6 +279,8 @@ def _board(fields: Fields) -> Settings:
     board.metering = _metering(Fields(fields.take("metering"), "metering"))
     board.channels = _channels(fields, board.metering.driver)
     board.relays = [_relay(child) for child in fields.children("relays", 0, 2)]
+    _inputs(board, fields)
+    _assets(board, fields)
     _times(board, fields)
     _limits(board, fields)
     fields.done()

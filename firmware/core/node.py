@@ -20,6 +20,7 @@ from core.errors import NotProvisioned
 from core.events import EventQueue
 from core.gate import Gate
 from core.identity import Identity
+from core.life import Life
 from core.liveness import Liveness
 from core.log import log
 from core.relays import Relay
@@ -58,7 +59,19 @@ class Node:
         self.relays = [
             Relay(pin, relay, self.clock) for pin, relay in zip(board.relay_pins, config.relays)
         ]
+        for relay, sense in zip(self.relays, board.senses()):
+            if sense is not None:
+                relay.watch(sense)
+        self._life = Life(self.relays, self.store, self.clock)
         self.assets = list(self.relays)
+        if config.sg_ready is not None:
+            self.assets = [_sg_ready(self.relays, config.sg_ready, self.clock)]
+        self.inputs = None
+        pins = board.inputs()
+        if pins:
+            from core.inputs import Inputs
+
+            self.inputs = Inputs(pins, self)
         self._make_chain()
         self._make_metering(kind)
 
@@ -92,7 +105,7 @@ class Node:
 
     def flags(self) -> int:
         """Flag bits (wireformat.codes) of this moment."""
-        bits = self.chain.gap_flag
+        bits = self.chain.gap_flag | (self.inputs.flags() if self.inputs else 0)
         if not self.clock.trusted():
             bits |= codes.CLOCK_UNTRUSTED
         if self.comms.lost or not self.comms.ever:
@@ -171,6 +184,8 @@ class Node:
         return runs
 
     async def _start(self) -> None:
+        if self.inputs:
+            await self.inputs.look()
         # Before anything that may fail: a board whose flash is broken still serves its loads.
         self._fall_back()
         self.chain.start()
@@ -199,13 +214,39 @@ class Node:
         while True:
             self.liveness.beat("house")
             self._watch_comms()
-            for relay in self.relays:
+            if self.inputs:
+                await self.inputs.look()
+            for number, relay in enumerate(self.relays):
                 relay.tick()
+                if relay.welded():
+                    self.events.report(codes.EV_RELAY_FAULT, [number])
+            self._life.tick()
             self.protect()
             stalled = self.liveness.feed()
             if stalled:
                 log("watchdog", "not fed, stalled: %s" % ", ".join(stalled))
             await asyncio.sleep_ms(_TICK_MS)
+
+    # ---- inputs on site (core.inputs) --------------------------------------------------------
+
+    def opt_out(self, on: bool) -> None:
+        """Assets follow their local default; no order leads them away from it."""
+        self.commands.opted_out = on
+        if on:
+            self._fall_back()
+        self.events.report(codes.EV_OPT_OUT if on else codes.EV_OPT_IN)
+
+    def lockout(self, on: bool) -> None:
+        """All relays open, and stay open until a person says otherwise."""
+        for relay in self.relays:
+            relay.lock(on)
+        if not on:
+            self._fall_back()
+        self.events.report(codes.EV_LOCKOUT, [1 if on else 0])
+
+    def tamper(self, on: bool) -> None:
+        """The case was opened, or closed."""
+        self.events.report(codes.EV_TAMPER, [1 if on else 0])
 
     def _watch_comms(self) -> None:
         if not self.comms.changed():
@@ -215,6 +256,12 @@ class Node:
             self.events.report(codes.EV_SAFE_STATE, [self.relay_mask()])
         else:
             self.events.report(codes.EV_RECOVERED)
+
+
+def _sg_ready(relays: list, config: object, clock: object) -> object:
+    from core.sg_ready import SgReady
+
+    return SgReady(relays, config, clock)
 
 
 def _net_channel() -> type:

@@ -10,6 +10,7 @@ _EVENT_OF = {
     "trip": codes.EV_TRIP,
     "lockout": codes.EV_LOCKOUT,
     "closed": codes.EV_BREAKER_CLOSED,
+    "welded": codes.EV_RELAY_FAULT,
 }
 _RESET_HELD_MS = 3000
 
@@ -40,6 +41,11 @@ class Mlmd(node.Node):
             worst_ma = section.last.current_ma
             phase_w = worst_ma * self.config.fixed_limit_w // (self.config.phase_limit_a * 1000)
         self.breaker.sample(abs(section.power_w()), phase_w)
+
+    def trip(self, on: bool) -> None:
+        """The test button."""
+        if on:
+            self.breaker.trip_by_hand()
 
     def protect(self) -> None:
         """Dead times, expiry of a lowered limit, the reset button."""

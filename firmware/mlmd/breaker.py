@@ -11,6 +11,9 @@ from core.log import log
 from wireformat import codes
 
 _LOCKED = 1
+_WELDED_W = 100
+_WELDED_MS = 5000
+_TOLD = -1
 
 
 def holds_open(store: object) -> bool:
@@ -19,7 +22,10 @@ def holds_open(store: object) -> bool:
 
 
 class Breaker:
-    """An asset of an M-LMD on `relay`. `happened(what, detail)` hears trip, lockout, closed."""
+    """An asset of an M-LMD on `relay`.
+
+    `happened(what, detail)` hears trip, lockout, closed, welded.
+    """
 
     def __init__(
         self, relay: object, config: object, clock: object, store: object, happened: object
@@ -34,6 +40,8 @@ class Breaker:
         self.limit_w = self._default_w
         self._limit_expires_s = None
         self._above_ms = {}
+        self.settle_ms = relay.settle_ms
+        self._opened_ms = None
         self.reclose_count = 0
         self._closed_since_ms = None
         self.locked_out = store.number("lockout") == _LOCKED
@@ -56,6 +64,12 @@ class Breaker:
         """Whether protection lets the relay close, whoever asks."""
         return not self.locked_out and self._reclose_at_ms is None
 
+    def trip_by_hand(self) -> None:
+        """The test button: as a trip that nothing but a person takes back."""
+        if self._relay.closed():
+            self._trips = len(self._times.dead_times_s)
+            self._trip(codes.TRIP_MANUAL, 0, self._clock.up_ms())
+
     # ---- protection --------------------------------------------------------------------------
 
     def sample(self, power_w: int, phase_w: int = 0) -> None:
@@ -67,6 +81,7 @@ class Breaker:
         now_ms = self._clock.up_ms()
         times = self._times
         worst_w = max(power_w, phase_w)
+        self._watch_contact(worst_w, now_ms)
         over = power_w > self.limit_w or phase_w > self._default_w
         rules = (
             (codes.TRIP_FIXED_LIMIT, worst_w > self._fixed_w, times.fixed_delay_ms),
@@ -80,6 +95,16 @@ class Breaker:
             if self._relay.closed() and now_ms - since_ms >= delay_ms:
                 self._trip(cause, worst_w, now_ms)
                 return
+
+    def _watch_contact(self, power_w: int, now_ms: int) -> None:
+        """An open breaker through which power flows is welded; told once for each opening."""
+        if self._relay.closed():
+            self._opened_ms = None
+        elif self._opened_ms is None:
+            self._opened_ms = now_ms
+        elif power_w > _WELDED_W and 0 <= self._opened_ms <= now_ms - _WELDED_MS:
+            self._opened_ms = _TOLD
+            self._happened("welded", [0])
 
     def _trip(self, cause: int, power_w: int, now_ms: int) -> None:
         self._relay.force_open()
@@ -120,7 +145,8 @@ class Breaker:
     def tick(self) -> None:
         """Reclose when a dead time is over; forget old trips; let a limit expire."""
         now_ms = self._clock.up_ms()
-        if self._reclose_at_ms is not None and now_ms >= self._reclose_at_ms:
+        due = self._reclose_at_ms is not None and now_ms >= self._reclose_at_ms
+        if due and not self._relay.locked:
             self._reclose_at_ms = None
             self._close()
         if self._relay.closed():
@@ -149,7 +175,7 @@ class Breaker:
 
     def reset_lockout(self) -> None:
         """A person at the board says so."""
-        if not self.locked_out:
+        if not self.locked_out or self._relay.locked:
             return
         self.locked_out = False
         self._trips = 0
@@ -158,7 +184,7 @@ class Breaker:
 
     # ---- commands ----------------------------------------------------------------------------
 
-    def towards_safe(self, action: int) -> bool:
+    def towards_safe(self, action: int, value: int = 0) -> bool:
         """As the relay's; a limit is never needed for safety, so it needs trusted time."""
         return action != codes.SET_LIMIT and self._relay.towards_safe(action)
 
@@ -167,10 +193,11 @@ class Breaker:
         if action == codes.SET_LIMIT:
             return codes.R_NONE if 0 < value <= self._fixed_w else codes.R_BAD_VALUE
         if action == codes.CLOSE and not self.may_close():
-            return codes.R_LOCKED_OUT if self.locked_out else codes.R_PROTECTION
+            locked = self.locked_out or self._relay.locked
+            return codes.R_LOCKED_OUT if locked else codes.R_PROTECTION
         return self._relay.fault(action, value)
 
-    def busy(self, action: int) -> bool:
+    def busy(self, action: int, value: int = 0) -> bool:
         """Whether wear limits ask for patience."""
         return action != codes.SET_LIMIT and self._relay.busy(action)
 

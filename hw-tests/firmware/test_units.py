@@ -14,6 +14,7 @@ import pytest
         "unit_gate.py",
         "unit_commands.py",
         "unit_breaker.py",
+        "unit_inputs.py",
     ],
 )
 def test_part(on_board, script):

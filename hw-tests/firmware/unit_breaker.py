@@ -104,6 +104,56 @@ def locked_out():
     expect("for the next start too", Bench(after.nvs).held_open, False)
 
 
+def test_button():
+    bench = Bench()
+    bench.breaker.trip_by_hand()
+    names = [what for what, _ in bench.happened]
+    expect("trips and locks out", (bench.pin.level, names), (0, ["trip", "lockout"]))
+    expect("by hand", bench.happened[0][1], [c.TRIP_MANUAL, 0])
+    bench.run(300, 0)
+    expect("stays open", bench.pin.level, 0)
+    bench.breaker.reset_lockout()
+    expect("till a person resets", bench.pin.level, 1)
+
+
+def locked_on_site():
+    bench = Bench()
+    bench.run(11, 9000)  # in a dead time
+    bench.relay.lock(True)
+    bench.happened.clear()
+    bench.run(300, 0)
+    expect("does not reclose", (bench.pin.level, bench.happened), (0, []))
+    expect("refuses", bench.breaker.fault(c.CLOSE, 0), c.R_LOCKED_OUT)
+    expect("opens", bench.breaker.fault(c.OPEN, 0), c.R_NONE)
+    bench.relay.lock(False)
+    bench.run(1, 0)
+    expect("recloses then", (bench.pin.level, bench.happened), (1, [("closed", [])]))
+
+
+def one_phase():
+    bench = Bench()
+    for _ in range(3):
+        bench.ticks.now += 1000
+        bench.breaker.sample(4000, FIXED_W + 1)
+    expect("a phase beyond its limit", bench.breaker.trip_cause, c.TRIP_FIXED_LIMIT)
+    bench = Bench()
+    bench.breaker.apply(c.SET_LIMIT, 3000, 1 << 40)
+    for _ in range(60):
+        bench.ticks.now += 1000
+        bench.breaker.sample(2900, OVERLOAD_W)
+    expect("a contract's limit is for the sum", bench.pin.level, 1)
+
+
+def welded():
+    bench = Bench()
+    bench.breaker.trip_by_hand()
+    bench.happened.clear()
+    for _ in range(20):
+        bench.ticks.now += 1000
+        bench.breaker.sample(2000)
+    expect("power through an open breaker", bench.happened, [("welded", [0])])
+
+
 def restarts():
     bench = Bench()
     expect("closed at once", (bench.held_open, bench.pin.level), (False, 1))
@@ -173,6 +223,10 @@ def commands():
 
 definite_times()
 locked_out()
+test_button()
+locked_on_site()
+one_phase()
+welded()
 restarts()
 flash_is_spared()
 limits()

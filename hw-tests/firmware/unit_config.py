@@ -65,6 +65,14 @@ WRONG = (
     (("journal_kib",), 4096, "journal_kib"),
     (("breaker",), {"dead_times_s": [1, -1]}, "breaker.dead_times_s"),
     (("colour",), "red", "colour"),
+    (("lockout",), {"pin": 49}, "lockout.pin"),
+    (("lockout",), {"pin": 4, "level": 1}, "lockout.level"),
+    (("opt_out",), {"pin": 4}, "opt_out"),
+    (("relays", 0, "sense"), "on", "relays[0].sense"),
+    (("phase_limit_a",), 0, "phase_limit_a"),
+    (("assets",), [{"kind": "sg_ready"}], "assets[0].relays"),
+    (("assets",), [{"kind": "boiler"}], "assets[0].kind"),
+    (("assets",), [], "assets"),
 )
 
 

@@ -83,7 +83,8 @@ class Event(Chained):
     """Something that happened: boot, trip, tamper, an eviction from the journal, ...
 
     `detail` by kind: boot [reset cause]; trip [cause, W]; journal gap [first epoch, first seq,
-    last epoch, last seq]; safe state [relay mask]; others empty.
+    last epoch, last seq]; safe state [relay mask]; lock-out on site, tamper [1 on, 0 off];
+    relay fault [relay]; others empty.
     """
 
     TYPE = "event"

@@ -11,6 +11,7 @@ BOUNDARY = 64
 SAFE_STATE = 128
 SENSOR_FAULT = 256
 OPTED_OUT = 512
+LOCKED_OUT = 1024
 RELAY_CLOSED = (RELAY_1_CLOSED, RELAY_2_CLOSED)
 FLAGS_MAX = 0xFFFF
 
@@ -53,6 +54,7 @@ TRIP_CAUSES = {
 # Kinds of event records.
 EV_BOOT, EV_TRIP, EV_LOCKOUT, EV_TAMPER, EV_JOURNAL_GAP, EV_SAFE_STATE, EV_RECOVERED = range(1, 8)
 EV_BREAKER_CLOSED, EV_SENSOR_FAULT, EV_OPT_OUT, EV_OPT_IN = 8, 9, 10, 11
+EV_RELAY_FAULT = 12
 EVENT_KINDS = {
     EV_BOOT: "boot",
     EV_TRIP: "trip",
@@ -65,6 +67,7 @@ EVENT_KINDS = {
     EV_SENSOR_FAULT: "sensor fault",
     EV_OPT_OUT: "opted out",
     EV_OPT_IN: "opted in",
+    EV_RELAY_FAULT: "relay fault",
 }
 
 # Command actions. `value`: W of SET_LIMIT, CHARGE and DISCHARGE, 1 to 4 of SET_MODE, else 0.
