@@ -2,7 +2,7 @@
 
 Keys: `management/preferences/<area><device><asset>`, `management/asset/<area><device><asset>`,
 `management/section/<area><mlmd>`, `management/due/<area>` (when to look again without an event),
-`management/out/<device>` (see `optout`).
+`management/out/<device>` (see `optout`), `management/silent/<area>` (no control certificate).
 
 An order's effect on a board ends with its command, so the contract orders again `command_renew_s`
 before the end for as long as it wants the state. Only assets with preferences are ever commanded.
@@ -33,6 +33,7 @@ from ledger.contracts.wear import Decision
 from wireformat import codes
 
 SECTION, DUE = b"management/section/", b"management/due/"
+SILENT = b"management/silent/"
 _ADDRESS_END = 20
 
 
@@ -127,12 +128,28 @@ def _evaluate(ctx: Context, area: int) -> None:
     price = pricing.current(ctx.state, area)
     if price is None:
         raise AssertionError(f"area {area} has no price")
+    if not _may_order(ctx, area):
+        ctx.state.put(DUE + u32(area), u64(NEVER_MS))
+        return
     due = NEVER_MS
     for suffix, wishes in ctx.iterate(Preferences, PREFERENCES + u32(area)):
         due = min(due, _decide_asset(ctx, area, suffix, wishes, price))
     for mlmd, section in ctx.iterate(Section, SECTION + u32(area)):
         due = min(due, _decide_section(ctx, area, mlmd, section))
     ctx.state.put(DUE + u32(area), u64(max(due, ctx.now_ms + 1)))
+
+
+def _may_order(ctx: Context, area: int) -> bool:
+    """False while no control certificate is in force: boards would refuse every order."""
+    is_certified = registry.control_certificate(ctx.state, area, ctx.now_s) is not None
+    was_silent = ctx.state.get(SILENT + u32(area)) is not None
+    if is_certified and was_silent:
+        ctx.state.delete(SILENT + u32(area))
+        ctx.emit("control/certified", area=area)
+    elif not is_certified and not was_silent:
+        ctx.state.put(SILENT + u32(area), b"\x01")
+        ctx.emit("control/no_certificate", area=area)
+    return is_certified
 
 
 def _decide_asset(ctx: Context, area: int, suffix: bytes, wishes: Preferences, price: Price) -> int:

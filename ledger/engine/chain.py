@@ -28,7 +28,7 @@ from ledger.blocks import (
 )
 from ledger.contracts.app import BlockInput, finalize, next_due_ms
 from ledger.contracts.control import INTENT_EVENT
-from ledger.engine.commands import sign_commands
+from ledger.engine.commands import may_command, sign_commands
 from ledger.engine.db import ChainDb, SignedCommand, StoredBlock
 from ledger.engine.errors import StateMismatch, StoreCorrupt
 from ledger.engine.home import Home
@@ -36,8 +36,9 @@ from ledger.engine.results_codec import hashed_part
 from ledger.genesis import Genesis
 from ledger.state import MemoryState, StateTree
 from ledger.state.store import Changes
+from wireformat import identity
 
-NS_PER_MS = 1_000_000
+NS_PER_MS, NS_PER_S = 1_000_000, 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,7 @@ class Chain:
         self._db = db
         self._validator = SigningKey(home.validator_seed(genesis))
         self._control_seed = home.control_seed(self.current.state)
+        self._control = identity.address(keys.public_key(self._control_seed))
 
     @classmethod
     def open(cls, home: Home) -> Chain:
@@ -140,6 +142,17 @@ class Chain:
         """True if the state after the last block is in no header yet."""
         return self.last is None or self.last.block.header.app_hash != self.current.tree.root
 
+    @property
+    def control_notice(self) -> str:
+        """Why no command is signed, or an empty string."""
+        if may_command(self.current.state, self._control, self.last_vote_ns // NS_PER_S):
+            return ""
+        return (
+            f"ControlKeyLapsed: the certificate of control key {self._control.hex()} has expired or"
+            " is revoked: no command is signed. Send a certificate with a higher serial, and if it"
+            " is of another key, put that into the home and restart"
+        )
+
     def due_ms(self) -> int:
         """Block time from which the contracts have work without a transaction."""
         return next_due_ms(self.current.state, self.genesis.params, self.genesis.chain_id)
@@ -164,9 +177,11 @@ class Chain:
         done = finalize(self.current.state, genesis.params, block_input(block))
         commit = sign_commit(block, genesis.validators, [self._validator], now_ns)
         intents = [event for event in done.all_events() if event.kind == INTENT_EVENT]
-        commands = sign_commands(intents, self._control_seed, genesis.chain_id, self.height + 1)
         undo = {key: self.current.state.get(key) for key in done.changes}
         current = self.current.after(self.height + 1, done.changes)
+        commands = []
+        if may_command(current.state, self._control, block.header.time_ns // NS_PER_S):
+            commands = sign_commands(intents, self._control_seed, genesis.chain_id, self.height + 1)
         return Draft(StoredBlock(block, commit, done), commands, done.changes, undo, current)
 
     def store(self, draft: Draft) -> None:

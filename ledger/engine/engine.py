@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from ledger.clock import Clock
 from ledger.contracts.errors import ContractError
 from ledger.engine.chain import Chain, Draft
+from ledger.engine.clock_guard import ClockGuard
 from ledger.engine.db import StoredBlock
 from ledger.engine.errors import StoreFailed
 from ledger.engine.mempool import Mempool
@@ -53,12 +54,13 @@ class Engine:
     def __init__(self, chain: Chain, clock: Clock) -> None:
         self.chain = chain
         self.clock = clock
+        self.guard = ClockGuard(clock)
         self.mempool = Mempool(chain.genesis.chain_id)
         self._wake = asyncio.Event()
         self._stopping = False
         self._is_refreshed = False
         self._unstored: Draft | None = None
-        self._last_made_ms = min(chain.last_vote_ns // _NS_PER_MS, clock.unix_ms())
+        self._last_made_ms = min(chain.last_vote_ns // _NS_PER_MS, self._now_ns() // _NS_PER_MS)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="blocks")
         self._subscribers: set[asyncio.Queue[StoredBlock | None]] = set()
 
@@ -106,7 +108,7 @@ class Engine:
                 _end(queue)
 
     def _situation(self) -> Situation:
-        chain, now_ms = self.chain, self.clock.unix_ms()
+        chain, now_ms = self.chain, self._now_ns() // _NS_PER_MS
         # A clock that was set back must not hold the next block up until it has caught up.
         self._last_made_ms = min(self._last_made_ms, now_ms)
         return Situation(
@@ -118,6 +120,9 @@ class Engine:
             has_txs=len(self.mempool) > 0,
             is_refreshed=self._is_refreshed,
         )
+
+    def _now_ns(self) -> int:
+        return self.guard.unix_ns(self.chain.last_vote_ns)
 
     async def _wait(self, sim_ms: int) -> None:
         wall_s = min(self.clock.wall(sim_ms / 1000), _MAX_WAIT_S)
@@ -134,7 +139,7 @@ class Engine:
             await asyncio.sleep(RETRY_S)
             return
         self.chain.adopt(draft)
-        self._last_made_ms = self.clock.unix_ms()
+        self._last_made_ms = self._now_ns() // _NS_PER_MS
         txs = list(draft.stored.block.txs)
         self._is_refreshed = not txs and len(self.mempool) > 0
         self.mempool.remove(txs)
@@ -143,7 +148,7 @@ class Engine:
     def _draft_and_store(self, txs: list[bytes]) -> Draft:
         # After a failure the same draft again: SQLite may have committed what it reported as
         # failed, and another vote for that height must never exist.
-        draft = self._unstored or self.chain.draft(txs, self.clock.unix_ns())
+        draft = self._unstored or self.chain.draft(txs, self._now_ns())
         self._unstored = draft
         self.chain.store(draft)
         self._unstored = None

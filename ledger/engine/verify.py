@@ -22,10 +22,11 @@ from ledger.blocks import (
 )
 from ledger.contracts import registry
 from ledger.contracts.app import Finalized, finalize
+from ledger.contracts.context import iterate
 from ledger.contracts.control import INTENT_EVENT
 from ledger.contracts.objects import KeyCertificate, unpack
 from ledger.engine.chain import Snapshot, block_input, genesis_id
-from ledger.engine.commands import command_of
+from ledger.engine.commands import command_of, may_command
 from ledger.engine.db import ChainDb, SignedCommand, StoredBlock
 from ledger.engine.errors import (
     BrokenChain,
@@ -45,7 +46,7 @@ from ledger.light.commits import verify_commit
 from ledger.light.errors import LightError
 from ledger.state import MemoryState, StateTree
 from ledger.tx import signature_holds, tx_id
-from wireformat import codes
+from wireformat import codes, identity
 from wireformat.control import Command
 from wireformat.errors import WireError
 from wireformat.registry import open_signed
@@ -77,6 +78,7 @@ class _Replay:
         self.last: StoredBlock | None = None
         self.places: dict[bytes, tuple[int, int]] = {}
         self.commands = 0
+        self._time_s = 0
 
     def step(self, height: int) -> None:
         """Check the block of `height` and run it."""
@@ -92,16 +94,27 @@ class _Replay:
         if (done.results, done.events) != (stored.done.results, stored.done.events):
             raise WrongResults(height, "stored results or events are not those of the replay")
         self.before, self.state = self.state, self.state.after(height, done.changes)
-        self._check_commands(height, done)
+        self._check_commands(height, stored.block, done)
         for position, tx in enumerate(stored.block.txs):
             self.places[tx_id(tx)] = (height, position)
         if self.db.block_hash(height) != stored.block.header.hash():
             raise WrongIndex(height, "the hash column is not the block's hash")
         self.last = stored
 
-    def _check_commands(self, height: int, done: Finalized) -> None:
+    def _has_lapsed_control(self, now_s: int) -> bool:
+        """True if a control key is past its certificate: the authority then signs nothing."""
+        certs = iterate(self.state.state, KeyCertificate, registry.CERT)
+        return any(
+            cert.role == codes.CONTROL and (cert.revoked_height or cert.expires_s <= now_s)
+            for _, cert in certs
+        )
+
+    def _check_commands(self, height: int, block: Block, done: Finalized) -> None:
         intents = [event for event in done.all_events() if event.kind == INTENT_EVENT]
         stored = self.db.commands_at(height)
+        self._time_s = block_input(block).time_ms // 1000
+        if not stored and self._has_lapsed_control(self._time_s):
+            return
         if [c.position for c in stored] != [event.index for event in intents]:
             raise WrongCommand(height, f"{len(stored)} commands for {len(intents)} intents")
         for event, signed in zip(intents, stored, strict=True):
@@ -120,6 +133,8 @@ class _Replay:
         cert = unpack(KeyCertificate, data) if data else None
         if cert is None or cert.role != codes.CONTROL:
             raise WrongCommand(height, f"event {signed.position}: not signed by a control key")
+        if not may_command(state, identity.address(cert.public_key), self._time_s):
+            raise WrongCommand(height, f"event {signed.position}: the control key had lapsed")
         if not signature_holds(cert.public_key, opened.to_be_signed, opened.signature):
             raise WrongCommand(height, f"event {signed.position}: the signature is wrong")
 

@@ -98,7 +98,11 @@ class Methods:
                 "network": chain.genesis.chain_id,
                 "version": "0.38",
                 "moniker": "truewatt-embedded",
-                "other": {"wireformat": str(VERSION)},
+                "other": {
+                    "wireformat": str(VERSION),
+                    "clock": self._engine.guard.notice or "ok",
+                    "control_key": chain.control_notice or "ok",
+                },
             },
             "sync_info": {
                 **_tip("latest", last),

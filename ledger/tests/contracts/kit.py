@@ -25,7 +25,9 @@ def seed_of(name: str) -> bytes:
     return hashlib.sha256(b"test key " + name.encode()).digest()
 
 
-def certificate_of(name: str, role: int, serial: int, area: int = 1) -> bytes:
+def certificate_of(
+    name: str, role: int, serial: int, area: int = 1, expires_s: int = FAR_S
+) -> bytes:
     return setup.certify(
         seed_of("operator"),
         CHAIN,
@@ -33,7 +35,7 @@ def certificate_of(name: str, role: int, serial: int, area: int = 1) -> bytes:
         area=area,
         public_key=keys.public_key(seed_of(name)),
         serial=serial,
-        expires_s=FAR_S,
+        expires_s=expires_s,
     )
 
 

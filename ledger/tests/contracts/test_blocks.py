@@ -25,6 +25,7 @@ KINDS = {
         bodies.RecordsBody,
         bodies.PreferencesBody,
         bodies.SectionLimitBody,
+        bodies.LossModelBody,
     )
 }
 
