@@ -40,6 +40,21 @@ def opened(scene: Scene, data: bytes) -> Command:
     return record
 
 
+def hold_commands(scene: Scene, board: str, held: list[bytes]) -> None:
+    """Keep back what the authority orders a board, until the scene is honest again."""
+    address = scene.bus_address(board)
+
+    def hold(request: bytes) -> bytes | None:
+        if intruder.is_inbox_write(request, address):
+            code, data = intruder.carried(request)
+            if code == Command.CODE:
+                held.append(data)
+                return None
+        return request
+
+    scene.tap_of(board).on_request = hold
+
+
 class OnARelay(Attack):
     """Base: whatever is sent, contacts and command counter of the board stay as they are."""
 
@@ -138,22 +153,13 @@ class ExpiredCommand(OnARelay):
         scene = self.scene
         board, _ = genuine(scene)
         held: list[bytes] = []
-        address = scene.bus_address(board)
-
-        def hold(request: bytes) -> bytes | None:
-            if intruder.is_inbox_write(request, address):
-                code, data = intruder.carried(request)
-                if code == Command.CODE:
-                    held.append(data)
-                    return None
-            return request
-
-        scene.tap_of(board).on_request = hold
+        hold_commands(scene, board, held)
         scene.until(lambda: held, f"a command for {board}", _COMMAND_S)
         command = opened(scene, held[0])
-        before = scene.contacts(board)
         over_ms = 1000 * command.expires_s + 5000
         scene.until(lambda: scene.clock.unix_ms() > over_ms, "its expiry", _COMMAND_S)
+        # Only now: a board that hears too little may have gone to its safe state meanwhile.
+        before = scene.contacts(board)
         self.frame("held back for too long", codes.R_EXPIRED, board, Command.CODE, held[0])
         self.harm_if(scene.contacts(board) != before, f"{board} moved a relay by it")
         scene.honest()
@@ -227,6 +233,8 @@ class PlainWrites(Attack):
         meter = scene.random.choice(scene.meters)
         mlmd = scene.site.scenario.section_of(meter).mlmd
         for board in (meter, mlmd):
+            # A true order in between would look like a relay that obeyed.
+            hold_commands(scene, board, [])
             before = scene.contacts(board)
             for what, pdu in (
                 ("coil off", "0500000000"),
@@ -238,6 +246,7 @@ class PlainWrites(Attack):
             status = struct.pack(">BHHB", 16, modbus_map.STATUS, 1, 2) + b"\0\1"
             self._write(f"status block of {board}", board, status, 2)
             self.harm_if(scene.contacts(board) != before, f"{board} moved a relay")
+            scene.honest()
             self.goes_on(board)
         self.result.kept.append(f"{meter}, {mlmd}: contacts as before, records go on")
 
