@@ -17,6 +17,7 @@ from nacl.bindings import crypto_sign_open
 from nacl.exceptions import BadSignatureError
 
 from gateway.admit import AdmissionRefused, Board, fast
+from gateway.admit.errors import UnknownKey
 from gateway.collect.tools import Tools
 from gateway.ingest_chain import Chain
 from gateway.store import Batch, Head, Refusal, Store, StoreConflict
@@ -51,13 +52,15 @@ class Taken:
     """What became of a batch: committed, so that it may be acked.
 
     `heads`: where the chains of all boards that sent anything stand; `held`: boards whose next
-    record is refused, and why; `elsewhere`: (signer, claimed) of records under another's topic.
+    record is refused, and why; `elsewhere`: (signer, claimed) of records under another's topic;
+    `unknown`: boards that the registry is yet to be asked for.
     """
 
     heads: dict[bytes, Head] = field(default_factory=dict)
     records: dict[bytes, int] = field(default_factory=dict)
     held: dict[bytes, AdmissionRefused] = field(default_factory=dict)
     elsewhere: set[tuple[bytes, bytes]] = field(default_factory=set)
+    unknown: set[bytes] = field(default_factory=set)
     duplicates: int = 0
     refused: int = 0
 
@@ -127,6 +130,9 @@ class Ingest:
                 try:
                     board = arrival.board or self._sender(arrival)
                 except AdmissionRefused as refusal:
+                    if self._not_yet_known(arrival, refusal):
+                        taken.unknown.add(arrival.claimed or b"")
+                        continue
                     taken.refused += 1
                     nobodys.refusals.append(_refusal(refusal, arrival, now_ms))
                     continue
@@ -142,6 +148,12 @@ class Ingest:
         for device, chain in active.items():
             self._conclude(device, chain, taken)
         return taken
+
+    def _not_yet_known(self, arrival: Arrival, refusal: AdmissionRefused) -> bool:
+        """A board that nobody has looked up yet is asked for; it is no stranger on that account."""
+        if not isinstance(refusal, UnknownKey) or arrival.claimed is None:
+            return False
+        return self._tools.directory.entry(arrival.claimed) is None
 
     def _sender(self, arrival: Arrival) -> Board:
         return self._tools.admission.sender(arrival.code, arrival.data)

@@ -7,12 +7,13 @@ nothing that the strict one would refuse.
 """
 
 from functools import cache
+from typing import Any
 
 import cbor2
 
 from wireformat import cose, registry
 from wireformat.chained import Chained
-from wireformat.schema import MAX_RECORD_BYTES, Record
+from wireformat.schema import MAX_RECORD_BYTES, Record, Uint
 
 _START = b"\xd2\x84\x4d\xa2\x01\x27\x04\x48"  # tag 18, array of four, protected header up to kid
 _KID_AT = len(_START)
@@ -58,7 +59,7 @@ def split(code: int, data: bytes, chain_id: str) -> Envelope | None:
 
 def record(code: int, payload: bytes) -> Chained | None:
     """The record in a payload; None: take the strict way."""
-    cls, keys = _schema(code)
+    cls, keys, checks = _schema(code)
     try:
         pairs = cbor2.loads(payload)
         exact = type(pairs) is dict and tuple(pairs) == keys and cbor2.dumps(pairs) == payload
@@ -66,12 +67,18 @@ def record(code: int, payload: bytes) -> Chained | None:
         return None
     if not exact:
         return None
-    found: Chained = object.__new__(cls)
-    for key, name, kind, _ in cls.FIELDS:
+    fields = {}
+    for key, name, kind, most in checks:
         value = pairs[key]
-        if kind.fault(value):  # type: ignore[attr-defined]
+        # Most fields are unsigned integers; the kind itself is asked about all others.
+        if type(value) is int and 0 <= value <= most:
+            fields[name] = value
+        elif kind.fault(value):
             return None
-        setattr(found, name, value)
+        else:
+            fields[name] = value
+    found: Chained = object.__new__(cls)
+    found.__dict__ = fields
     return found
 
 
@@ -93,8 +100,15 @@ def _aad(code: int, chain_id: str) -> bytes | None:
 
 
 @cache
-def _schema(code: int) -> tuple[type[Chained], tuple[int, ...]]:
-    """The class and its keys; no chained record has a field that may be left out."""
+def _schema(code: int) -> tuple[type[Chained], tuple[int, ...], list[tuple[int, str, Any, int]]]:
+    """The class, its keys, and per field (key, name, kind, the most of an unsigned one or -1).
+
+    No chained record has a field that may be left out.
+    """
     cls: type[Record] = registry.BY_CODE[code]
     assert issubclass(cls, Chained)
-    return cls, tuple(key for key, _, _, _ in cls.FIELDS)
+    checks = [
+        (key, name, kind, kind.high if isinstance(kind, Uint) else -1)
+        for key, name, kind, _ in cls.FIELDS
+    ]
+    return cls, tuple(key for key, _, _, _ in cls.FIELDS), checks

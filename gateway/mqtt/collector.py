@@ -9,7 +9,7 @@ import random
 import ssl
 from functools import lru_cache
 
-from gateway.collect.errors import CollectError, RecordsHeld
+from gateway.collect.errors import CollectError, RecordsHeld, UnknownBoard
 from gateway.collect.tools import Tools
 from gateway.config import MqttConfig
 from gateway.ingest import Arrival, Ingest, Taken
@@ -41,6 +41,9 @@ BATCH = 1000
 RETRY_FIRST_S, RETRY_MOST_S = 0.2, 30.0
 STORE_RETRY_S = 1.0
 
+ODD_S = 600
+"""How long an odd message stays among the notices, in the run's clock."""
+
 
 class MqttCollector:
     """Runs until it is cancelled. `counts`: what was refused or odd, by its error's code."""
@@ -57,6 +60,7 @@ class MqttCollector:
         self.boards = Boards(tools, self._publish)
         self.acker = Acker(tools, self._deliver_ack)
         self.counts: dict[str, int] = {}
+        self._odd_ms: dict[str, int] = {}
         self._heads: dict[bytes, Head] = {}
         self.connects = 0
 
@@ -77,6 +81,7 @@ class MqttCollector:
                 group.create_task(self._examine(), name="mqtt signatures")
                 group.create_task(self._settle(), name="mqtt commits")
                 group.create_task(self.acker.run(), name="mqtt acks")
+                group.create_task(self._forget(), name="mqtt notices")
         finally:
             self.ingest.close()
 
@@ -209,6 +214,8 @@ class MqttCollector:
                 self._tools.notices.clear(_name(device))
         for device, refusal in taken.held.items():
             self._notice(_name(device), RecordsHeld(str(refusal), _name(device)))
+        for device in taken.unknown:
+            self._odd(UnknownBoard(f"board {device.hex()}", _name(device)))
         for signer, claimed in taken.elsewhere:
             what = f"a record of {signer.hex()} under the topic of {claimed.hex()}"
             self._odd(TopicMismatch(what, _name(claimed)))
@@ -231,7 +238,18 @@ class MqttCollector:
     def _odd(self, error: CollectError) -> None:
         """Count it, and tell once: anybody who may publish could fill a log."""
         self.counts[error.code] = self.counts.get(error.code, 0) + 1
+        self._odd_ms[error.code] = self._tools.clock.mono_ms()
         self._notice(f"mqtt {error.code}", error)
+
+    async def _forget(self) -> None:
+        """What was odd long ago is no longer wrong right now; its count stays."""
+        while True:
+            await asyncio.sleep(max(0.2, self._tools.clock.wall(ODD_S / 10)))
+            now_ms = self._tools.clock.mono_ms()
+            for code, at_ms in list(self._odd_ms.items()):
+                if now_ms - at_ms > ODD_S * 1000:
+                    del self._odd_ms[code]
+                    self._tools.notices.clear(f"mqtt {code}")
 
     def _report(self, error: CollectError) -> None:
         self._notice("mqtt", error)
