@@ -31,9 +31,9 @@ class Tally:
         return Tally(self.total_wh + step.energy_wh, state)
 
 
-def first(reading_wh: int, now_ms: int, at_least_wh: int = 0) -> Tally:
-    """A register that begins: at the meter's counter, or at `at_least_wh` if that is further."""
-    return Tally(max(reading_wh, at_least_wh), CounterState(reading_wh, now_ms))
+def first(reading_wh: int, now_ms: int) -> Tally:
+    """A register that begins, at the meter's own counter."""
+    return Tally(reading_wh, CounterState(reading_wh, now_ms))
 
 
 def encode(tallies: dict[str, Tally]) -> bytes:

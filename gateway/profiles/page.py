@@ -160,7 +160,8 @@ Every model is a file in `gateway/profiles/models`. Plan of reads, decoder, emul
 and page come from it. For the registers, two public drivers that were written apart must agree;
 what only one says is marked, and refused unless `--unconfirmed` is given. Line settings, pauses
 and limits of belief are estimates on the safe side. No model has been tried on the meter itself so
-far: compare the first readings with its display.
+far: compare the first readings with its display. Battery inverters that speak SunSpec and smart
+meters' P1 ports need no such file: [gateway.md](../gateway.md#commercial-devices).
 
     truewatt gateway profiles                                          what there is
     truewatt gateway scan --port /dev/ttyUSB0                          who is on this line?
