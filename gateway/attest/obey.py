@@ -65,7 +65,7 @@ class Obedience:
         self._actions = driver.actions if allowed else frozenset()
         self._trust, self._where = trust, where
         self._active: _Active | None = None
-        self._prepared = False
+        self._prepared = self._answered = False
         self._counter = 0
         # A visit's housekeeping and a command must not mix on one device.
         self._lock = asyncio.Lock()
@@ -107,16 +107,34 @@ class Obedience:
             self._active = None
             log.info("%s: command %s has ended", self._where, active.command.id.hex())
 
+    async def rest(self) -> None:
+        """The safe state at a start, before anything may be signed: no ledger is needed for it."""
+        async with self._lock:
+            await self._rest()
+
+    async def abandon(self) -> None:
+        """Nothing that was commanded holds any longer: the device is revoked, or no more ours."""
+        async with self._lock:
+            if self._active is not None:
+                await self._driver.restore()
+                self._active = None
+                log.warning("%s: its command is given up", self._where)
+
     def lost(self) -> None:
         """Another device may answer next: nothing is known of how it is set."""
         self._prepared = False
 
     async def _prepare(self, append: Append) -> None:
         """As a board at its start: first the safe state, then the rest."""
-        if not self._prepared:
+        await self._rest()
+        if not self._answered:
+            await self._finish(append)
+            self._answered = True
+
+    async def _rest(self) -> None:
+        if self._actions and not self._prepared:
             await self._driver.restore()
             self._prepared = True
-            await self._finish(append)
 
     async def _finish(self, append: Append) -> None:
         """End the command that a restart interrupted, once; it is not repeated."""

@@ -85,8 +85,14 @@ class MeterPlace:
         self._failures = 0
         self.seen.seen_ms = self._tools.clock.unix_ms()
         self._interval.add(readings)
-        board = await self._standing()
+        try:
+            board = await self._standing()
+        except CollectError:
+            # Reading goes on, and would keep the device from its own safe state.
+            await self._commands.abandon()
+            raise
         if board is None:
+            await self._commands.rest()
             return False
         await self._work(board, readings)
         return False

@@ -235,6 +235,35 @@ def test_a_command_that_a_crash_interrupted_is_answered_for_and_not_repeated(tmp
     run(tmp_path, after)
 
 
+def test_after_a_start_without_a_ledger_a_device_is_in_its_default_all_the_same(tmp_path):
+    async def scenario(site):
+        device = charger(site)
+        device.answer(bytes.fromhex("10 0105 0001 02 003c"), 0.0)
+        assert device.limit_w == 4140
+        site.plug(device)
+        site.enrol("c1", relays=1, fresh=False)
+        site.start(CHARGER)
+        await site.until(lambda: device.limit_w == 11_040)
+        assert site.records("c1") == []
+
+    run(tmp_path, scenario)
+
+
+def test_a_device_that_is_revoked_is_let_go_at_once(tmp_path):
+    async def scenario(site):
+        device = await charging(site)
+        assert await site.order("c1", codes.SET_LIMIT, 5000) == codes.R_NONE
+        assert device.limit_w == 4968
+        site.enrol("c1", relays=1, revoked=True)
+        await site.until(lambda: device.limit_w == 11_040)
+        await site.until(lambda: site.codes() == {"c1": "revoked_board"})
+        count = len(site.records("c1"))
+        await asyncio.sleep(0.5)
+        assert len(site.records("c1")) == count
+
+    run(tmp_path, scenario)
+
+
 def test_a_device_that_must_not_be_controlled_is_never_written_to(tmp_path):
     async def scenario(site):
         config = MeterConfig(31, "c1", "ev_charger", max_power_w=11_040, control=False)
