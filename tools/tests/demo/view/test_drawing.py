@@ -81,6 +81,8 @@ def test_counters_account_for_every_record() -> None:
     drawn = counter_line(snapshot(), 120).plain
     assert "signed 3333 = kept 3300 + on boards 33  lost 0  refused 2" in drawn
     assert "50 done 3 waiting 0 refused 1 expired" in drawn
+    narrow = counter_line(snapshot(), 80).plain
+    assert "signed 3333 = kept 3300 + held 33  lost 0  refused 2  cmd 50 done 3 waiting" in narrow
 
 
 def test_the_plot_can_be_read_without_colours() -> None:

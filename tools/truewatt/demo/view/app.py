@@ -12,6 +12,7 @@ from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
+from textual.geometry import Size
 from textual.widgets import Footer
 
 from truewatt.demo.view.actions import Actions, NothingToDo
@@ -109,13 +110,13 @@ class LiveView(App[None]):
         self.set_interval(self._refresh_s, self.look)
         self.call_later(self.look)
 
-    def on_resize(self, _: events.Resize) -> None:
-        """Share the height out again."""
-        self._arrange()
+    def on_resize(self, event: events.Resize) -> None:
+        """Share the room out again; the application itself learns its new size only later."""
+        self._arrange(event.size)
 
-    def _arrange(self) -> None:
+    def _arrange(self, size: Size | None = None) -> None:
         base = self.screen_stack[0]
-        width, height = self.size
+        width, height = size or self.size
         room = max(1, height - _FIXED_LINES - _LEAST_BOTTOM)
         wanted = min(height_of(self.snapshot.world), room)
         widget = base.query_one("#diagram")

@@ -216,7 +216,7 @@ def _asset(asset: Asset, wide: bool) -> Text:
     if wide and asset.temperature_c is not None:
         drawn.append(f"{asset.temperature_c:.0f}°", DIM)
     if wide and abs(asset.power_w) >= 50:
-        drawn.append(f" {kw(asset.power_w, 3).strip()}", CONTROL)
+        drawn.append(f" {kw(asset.power_w, 4).strip()}", CONTROL)
     return drawn
 
 

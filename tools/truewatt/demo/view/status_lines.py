@@ -11,6 +11,7 @@ from truewatt.demo.view.text import BAD, CONTROL, DIM, GOOD, TITLE, WARN, clippe
 from truewatt.demo.view.text import sparkline as spark
 from truewatt.demo.view.trace import Trace
 
+_WIDE = 110
 _STALE_S = 3.0
 """A part that has not answered for so long is named."""
 _ENERGY_ORDER = ("mix", "grid", "solar")
@@ -79,7 +80,8 @@ def counter_line(snapshot: Snapshot, width: int) -> Text:
     drawn = line((" signed ", DIM), f"{gateway.records + gateway.on_boards}")
     drawn.append(" = kept ", DIM)
     drawn.append(f"{gateway.records}", GOOD)
-    drawn.append(" + on boards ", DIM)
+    wide = width >= _WIDE
+    drawn.append(" + on boards " if wide else " + held ", DIM)
     drawn.append(f"{gateway.on_boards}")
     drawn.append("  lost ", DIM)
     drawn.append(f"{gateway.lost}", _tone(not gateway.lost))
@@ -87,10 +89,10 @@ def counter_line(snapshot: Snapshot, width: int) -> Text:
     drawn.append(f"{refused}", WARN if refused else "")
     commands = gateway.commands
     waiting = commands.get("open", 0) + commands.get("delivered", 0)
-    drawn.append("  commands ", DIM)
+    drawn.append("  commands " if wide else "  cmd ", DIM)
     drawn.append(f"{commands.get('done', 0)} done")
     for name, count in (("waiting", waiting), *_ends(commands)):
-        if count or width >= 110:
+        if count or wide:
             drawn.append(f" {count} {name}", WARN if count else DIM)
     return clipped(drawn, width)
 
