@@ -37,6 +37,8 @@ def test_what_a_name_says_is_never_markup() -> None:
 def test_numbers_for_people() -> None:
     assert tables.text(None) == tables.text("") == "\u2013"
     assert tables.text(-1234567) == "\u22121\u202f234\u202f567"
+    assert tables.number(-0.004, 2) == tables.Raw("0.00")
+    assert tables.number(None) is None
     assert tables.clock(1_782_921_600_000) == "16:00:00"
 
 

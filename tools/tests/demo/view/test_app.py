@@ -4,12 +4,13 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from street import NotingRig, state
+from street import NotingRig, snapshot, state
 
 from ledger.rpc.client import RpcClient
 from truewatt.demo.view.actions import Actions
 from truewatt.demo.view.app import LiveView
 from truewatt.demo.view.gather import Gatherer
+from truewatt.demo.view.model import Ledger
 from truewatt.demo.view.screens import Page
 from truewatt.demo.view.status_lines import RunPlan
 
@@ -132,3 +133,29 @@ def test_a_broken_status_file_is_a_gateway_that_does_not_answer(tmp_path, text: 
         assert (await gatherer.refresh()).gateway is None
 
     run(body())
+
+
+def test_missing_energy_is_told_once_and_its_end_too(tmp_path) -> None:
+    gatherer = Gatherer(tmp_path, NotingRig(), RpcClient("http://127.0.0.1:9", 0.5), 1)
+    gatherer.snapshot = shown = snapshot()
+    assert shown.gateway is not None
+    section, meter = (shown.gateway.boards[name].device for name in ("x1", "m4"))
+    calm = Ledger(1, {"mix": 1})
+    vague, sure = (Ledger(1, {"mix": 1}, {}, {section: likely}) for likely in ("", meter))
+    told = [
+        [event.text for event in gatherer._losses(before, now)]
+        for before, now in (
+            (calm, vague),
+            (vague, vague),
+            (vague, sure),
+            (sure, calm),
+            (sure, None),
+        )
+    ]
+    assert told == [
+        ["x1: energy is missing that no meter saw"],
+        [],
+        ["x1: energy is missing that no meter saw, likely at m4"],
+        ["x1: no energy is missing"],
+        [],
+    ]

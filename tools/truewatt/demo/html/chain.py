@@ -35,6 +35,17 @@ class Life:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class Finding:
+    """What the loss rule told of a section: suspected, surplus or cleared."""
+
+    at_ms: int
+    section: str
+    what: str
+    likely: str = ""
+    mean_wh: int | None = None
+
+
 @dataclass
 class Chain:
     """By time: prices in micro-units per kWh by energy type, limits in W by M-LMD (0: lifted)."""
@@ -42,7 +53,7 @@ class Chain:
     prices: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     limits: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     lives: dict[str, Life] = field(default_factory=dict)
-    other: list[tuple[int, str, dict[str, Any]]] = field(default_factory=list)
+    losses: list[Finding] = field(default_factory=list)
 
 
 def read_chain(home_path: Path, names: Mapping[str, str]) -> Chain:
@@ -87,8 +98,21 @@ def _take(
         if life is not None:
             life.status, life.reason = _ENDS[kind], _reason(item["reason"])
             life.ended_ms = item["at_ms"] or at_ms
-    elif kind.startswith("metering/"):
-        chain.other.append((at_ms, kind, item))
+    elif kind.startswith("losses/"):
+        _take_finding(chain, names, at_ms, kind, item)
+
+
+def _take_finding(
+    chain: Chain, names: Mapping[str, str], at_ms: int, kind: str, item: dict[str, Any]
+) -> None:
+    what = kind.removeprefix("losses/")
+    if what == "model":
+        return
+    likely = item.get("likely", b"")
+    meter = _name(names, likely) if likely else ""
+    chain.losses.append(
+        Finding(at_ms, _name(names, item["mlmd"]), what, meter, item.get("mean_wh"))
+    )
 
 
 def _life(names: Mapping[str, str], at_ms: int, item: dict[str, Any]) -> Life:

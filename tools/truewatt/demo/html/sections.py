@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from truewatt.demo.html import figures, metered
-from truewatt.demo.html.chain import Life
+from truewatt.demo.html.chain import Finding, Life
 from truewatt.demo.html.run_data import RunData
 from truewatt.demo.html.tables import (
     DASH,
@@ -25,8 +25,6 @@ from truewatt.demo.html.tables import (
 )
 
 _MICRO = 1_000_000
-_THEFT_SHARE, _THEFT_W = 0.02, 50.0
-"""A quarter of an hour is suspect if more than 2 % of its traffic and 50 W are unseen."""
 
 
 def summary(run: RunData) -> str:
@@ -216,11 +214,12 @@ def theft(run: RunData) -> str:
     gaps = {name: points for name, points in gaps.items() if points}
     if not gaps:
         return "<p>The run was too short: no quarter of an hour in which every board was heard.</p>"
-    rows: list[Sequence[Cell]] = [_gap_row(name, points) for name, points in gaps.items()]
+    verdicts = {finding.section: finding for finding in run.chain.losses}
+    rows = [_gap_row(name, points, verdicts.get(name)) for name, points in gaps.items()]
     words = (
         "What a section's M-LMD metered, less what the meters behind it did, is cable losses, or"
-        " load that no meter saw. Registers count whole Wh, so single quarters jitter by a few; an"
-        " M-LMD whose chip knows no direction counts export as load."
+        " load that no meter saw. Registers count whole Wh, so single quarters jitter by a few."
+        " The verdict is that of the contract, which allows for losses and for the meters' errors."
     )
     heads = (
         "section",
@@ -232,17 +231,29 @@ def theft(run: RunData) -> str:
         "verdict",
     )
     shown = table(heads, rows, "Energy unseen by meters")
-    return f"<p>{words}</p>{figure(figures.unseen(gaps))}{shown}"
+    return f"<p>{words}</p>{figure(figures.unseen(gaps))}{shown}{_findings(run.chain.losses)}"
 
 
-def _gap_row(name: str, points: list[metered.Gap]) -> Sequence[Cell]:
+def _findings(found: Sequence[Finding]) -> str:
+    """What the contract told while the run went on; empty if it suspected nothing."""
+    if not found:
+        return ""
+    rows: list[Sequence[Cell]] = [
+        (clock(one.at_ms, seconds=False), one.section, one.what, one.likely, one.mean_wh)
+        for one in found
+    ]
+    heads = ("told at", "section", "what", "likely meter", "mean of a quarter, Wh>")
+    return "<h3>Told by the contract</h3>" + table(heads, rows, "What the loss rule told")
+
+
+def _gap_row(name: str, points: Sequence[metered.Gap], last: Finding | None) -> Sequence[Cell]:
     total = sum(abs(gap.section_wh) for gap in points)
     missed = sum(gap.unseen_wh for gap in points)
     worst = max(points, key=lambda gap: abs(gap.unseen_wh))
     share = missed / total if total else 0.0
-    mean_w = missed * 4 / len(points)
-    suspect = abs(share) > _THEFT_SHARE and abs(mean_w) > _THEFT_W
-    verdict = good(not suspect, "a load that no meter sees" if suspect else "losses only")
+    calm = last is None or last.what == "cleared"
+    likely = f", likely at {last.likely}" if last is not None and last.likely else ""
+    verdict = good(calm, "nothing suspected" if calm else f"energy is missing{likely}")
     return (
         name,
         number(total / 1000, 2),

@@ -40,7 +40,9 @@ def number(value: float | None, digits: int = 1) -> Raw | None:
     """A decimal number with a fixed count of digits."""
     if value is None:
         return None
-    return Raw(f"{value:,.{digits}f}".replace(",", THIN).replace("-", MINUS))
+    # Adding 0.0 makes the zero that a small negative value rounds to a plain one.
+    shown = round(value, digits) + 0.0
+    return Raw(f"{shown:,.{digits}f}".replace(",", THIN).replace("-", MINUS))
 
 
 def clock(t_ms: int | None, seconds: bool = True) -> str:

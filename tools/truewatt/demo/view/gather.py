@@ -70,6 +70,7 @@ class Gatherer:
             world or before.world, gateway or before.gateway, ledger or before.ledger, silent
         )
         self._remember(world, ledger)
+        events += self._losses(before.ledger, ledger)
         for event in sorted([*events, *self._moves()], key=lambda event: event.t_ms):
             self.tell(event.kind, event.text, event.t_ms)
         return self.snapshot
@@ -95,6 +96,26 @@ class Gatherer:
             self.load.add(world.t_ms, world.feeder.power_w, world.feeder.twin_w, limit)
         if ledger is not None and snapshot.world is not None:
             self.prices.add(snapshot.world.t_ms, ledger.prices["mix"])
+
+    def _losses(self, before: Ledger | None, now: Ledger | None) -> list[Event]:
+        """What the contract's loss rule has begun or ceased to suspect."""
+        known = before.missing if before else {}
+        if now is None or now.missing == known:
+            return []
+        at_ms = self.snapshot.world.t_ms if self.snapshot.world else 0
+        told = []
+        for mlmd, meter in now.missing.items():
+            if known.get(mlmd) != meter:
+                likely = f", likely at {self._named(meter)}" if meter else ""
+                text = f"{self._named(mlmd)}: energy is missing that no meter saw{likely}"
+                told.append(Event(at_ms, ALARM, text))
+        over = [mlmd for mlmd in known if mlmd not in now.missing]
+        told += [Event(at_ms, NOTE, f"{self._named(one)}: no energy is missing") for one in over]
+        return told
+
+    def _named(self, device: str) -> str:
+        boards = self.snapshot.gateway.boards.values() if self.snapshot.gateway else ()
+        return next((board.name for board in boards if board.device == device), device[:8])
 
     def _moves(self) -> list[Event]:
         return [

@@ -151,6 +151,8 @@ class Ledger:
     height: int
     prices: Mapping[str, int]
     wishes: Mapping[tuple[str, int], Wish] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """Addresses of M-LMDs whose section loses energy, to that of the likely meter (or empty)."""
 
     def why(self, device: str, asset: int) -> str:
         """The contract's reason for the state of an asset; empty if it has none."""
