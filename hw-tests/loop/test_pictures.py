@@ -45,6 +45,7 @@ class Page(HTMLParser):
 def test_the_live_view_s_picture_shows_the_street(quiet_run: DemoRun) -> None:
     svg = quiet_run.folder.with_suffix(".svg").read_text()
     root = ElementTree.fromstring(svg)
+    assert "url(http" not in svg.replace('"', "")
     text = "".join(root.itertext()).replace("\xa0", " ")
     for part in ("T1 ", "x1", "h1", "h2", "h3", "4/4 boards", "block ", "mix ", "lost 0", "with"):
         assert part in text, part

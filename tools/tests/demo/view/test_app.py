@@ -71,7 +71,7 @@ def test_no_size_is_too_small_and_none_too_large(tmp_path) -> None:
                 await shown.app.look()
                 await pilot.pause()
                 assert shown.app.export_screenshot()
-                assert shown.app.screen_stack[0].query_one("#panel").display == (width >= 120)
+                assert shown.app.screen_stack[0].query_one("#panel").display == (width >= 140)
             await pilot.press("enter")
             await pilot.resize_terminal(10, 4)
             await shown.app.look()

@@ -31,7 +31,7 @@ from truewatt.emulator.rig_control import RigCommandError
 REFRESH_S = 0.5
 _FIXED_LINES = 4
 """Head, prices, counters, footer."""
-_LEAST_BOTTOM, _PANEL_FROM_WIDTH, _PANEL_WIDTH = 5, 120, 54
+_LEAST_BOTTOM, _PANEL_FROM_WIDTH = 5, 140
 _DETAIL_EVERY = 4
 
 

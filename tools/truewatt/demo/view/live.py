@@ -140,7 +140,9 @@ class LiveObserver(Observer):
         self._drawn = True
         await app.look()
         await asyncio.sleep(0)
-        self._picture.path.write_text(app.export_screenshot(title="truewatt demo"))
+        svg = app.export_screenshot(title="truewatt demo")
+        # Any monospaced font will do: a picture that fetches one tells who looks at it.
+        self._picture.path.write_text(re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL))
 
 
 def of_site(site: Site, client: RpcClient, on_quit: Callable[[], None]) -> LiveView:
