@@ -6,7 +6,7 @@ import pytest
 from bench import Board, Day
 
 from ledger.clock import Clock
-from truewatt.emulator.physics.feeder import Channel
+from truewatt.emulator.physics.channel import Channel
 from truewatt.emulator.wires.bl0942 import Bl0942Chip, Bl0942Line, take_requests
 
 # 230 V x 15873.359 = 3650873 = 37B539h; 5 A x 251213.465 = 1256067 = 132A83h;

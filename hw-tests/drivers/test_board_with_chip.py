@@ -6,7 +6,7 @@ import pytest
 
 from ledger.clock import Clock
 from truewatt.emulator.board import NO_CHARGES, BoardSpec, EmulatedBoard
-from truewatt.emulator.physics.feeder import Channel
+from truewatt.emulator.physics.channel import Channel
 from truewatt.emulator.wires.atm90e32 import Atm90e32Chip, Phase
 from truewatt.emulator.wires.bl0942 import Bl0942Chip, Bl0942Line
 from truewatt.emulator.wires.cse7766 import Cse7766Chip, Cse7766Line

@@ -8,7 +8,7 @@ import pytest
 from bench import Board, Day
 
 from ledger.clock import Clock
-from truewatt.emulator.physics.feeder import Channel
+from truewatt.emulator.physics.channel import Channel
 from truewatt.emulator.wires.cse7766 import Cse7766Chip, Cse7766Line
 
 # Received from real devices (comments of Tasmota's xnrg_02_cse7766), worked out by hand.

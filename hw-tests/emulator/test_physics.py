@@ -8,13 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from truewatt.emulator.physics.assets import (
-    DailyCharge,
-    DailyChargeSpec,
-    WaterHeater,
-    WaterHeaterSpec,
-)
-from truewatt.emulator.physics.feeder import Feeder, Home
+from truewatt.emulator.physics.feeder import Feeder
+from truewatt.emulator.physics.home import Home
+from truewatt.emulator.physics.vehicle import DailyCharge, DailyChargeSpec
+from truewatt.emulator.physics.water_heater import WaterHeater, WaterHeaterSpec
 from truewatt.emulator.rig_config import RigConfigError, parse_rig_config
 from truewatt.emulator.world import World
 
@@ -78,9 +75,12 @@ def test_energies_are_conserved_whatever_is_switched(switchings: list[tuple]) ->
             total_ws += feeder.total.power_w
     homes = list(feeder.homes.values())
     assert feeder.total.energy_wh == pytest.approx(total_ws / 3600, abs=1e-6)
-    assert feeder.sections["x1"].net.energy_wh == pytest.approx(feeder.total.energy_wh, abs=1e-6)
     net_wh = sum(home.load.energy_wh - home.pv.energy_wh for home in homes)
-    assert net_wh == pytest.approx(feeder.total.energy_wh, abs=1e-6)
+    assert net_wh + feeder.losses_wh == pytest.approx(feeder.total.energy_wh, abs=1e-6)
+    section_wh = feeder.sections["x1"].net.energy_wh
+    # Losses lie between transformer and section, and between section and homes.
+    assert net_wh - 1e-3 <= section_wh <= feeder.total.energy_wh + 1e-3
+    assert 0 <= feeder.losses_wh < 0.05 * feeder.total.energy_wh + 1e-3
     for place in made.places.values():
         for module, channel in zip(place.modules, place.channels.values(), strict=True):
             assert 0 <= channel.absolute_wh - module.energy_wh < 1.01
@@ -97,18 +97,18 @@ def test_an_opened_relay_drops_the_feeder_by_its_load_and_no_more() -> None:
     made.step()
     assert home.asset_w["ev"] == 0
     # Less load lifts the voltage, and with it the other homes' heaters, by a few watts.
-    assert before_w - made.feeder.total.power_w == pytest.approx(asset_w, rel=0.02)
+    assert before_w - made.feeder.total.power_w == pytest.approx(asset_w, rel=0.05)
 
 
 def test_voltage_follows_the_load_and_pv_lifts_it() -> None:
     def at(load_w: float, pv_w: float) -> float:
-        home = Home("h", None, 0.1, Constant(load_w, pv_w), {})
+        home = Home("h", None, 0.1 + 0j, Constant(load_w, pv_w), {})
         feeder = Feeder([home], 230.0, source_ohm=0.1)
         for second in range(20):
             feeder.step(second)
         return home.load.voltage_v
 
-    assert at(0, 0) == 230.0
+    assert at(0, 0) == pytest.approx(230.0)
     assert at(2300, 0) == pytest.approx(228.0, abs=0.05)
     assert at(0, 4600) == pytest.approx(233.9, abs=0.1)
     assert at(9000, 0) < at(2300, 0)

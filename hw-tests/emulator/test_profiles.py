@@ -95,7 +95,7 @@ def test_a_wrong_file_is_refused_with_line_and_column(
 
 
 def test_too_few_sites_and_unreadable_files(tmp_path: Path) -> None:
-    with pytest.raises(ProfileError, match="at least 3, one for each home"):
+    with pytest.raises(ProfileError, match="at least 3 homes' worth"):
         load(tmp_path, GOOD, sites=3)
     with pytest.raises(ProfileError, match="No such file"):
         load_profiles(tmp_path / "nowhere.csv")

@@ -10,7 +10,7 @@ import pytest
 import serial
 
 from ledger.clock import Clock
-from truewatt.emulator.physics.feeder import Channel
+from truewatt.emulator.physics.channel import Channel
 from truewatt.emulator.wires.pzem import (
     ENERGY_WRAP_WH,
     PzemLine,

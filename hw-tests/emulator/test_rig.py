@@ -138,7 +138,9 @@ def test_bus_modules_disturbance_and_files(
     assert len(rows) >= 6
     assert float(rows[-1]["m1.load_wh"]) >= energy["boards"]["m1"]["load"] - 0.001
     assert float(rows[-1]["feeder_wh"]) == pytest.approx(
-        float(rows[-1]["m1.load_wh"]) - float(rows[-1]["m1.pv_wh"]), abs=0.01
+        sum(float(rows[-1][name]) for name in ("m1.load_wh", "losses_wh"))
+        - float(rows[-1]["m1.pv_wh"]),
+        abs=0.01,
     )
 
 

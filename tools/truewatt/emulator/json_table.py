@@ -61,6 +61,10 @@ class Table:
             raise self.error(key, "true or false", value)
         return value
 
+    def has(self, key: str) -> bool:
+        """Whether a key is there and not read yet."""
+        return key in self._values
+
     def raw(self, key: str, default: Any) -> Any:
         """Any value; the default if absent or null."""
         value = self._values.pop(key, default)

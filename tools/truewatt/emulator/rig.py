@@ -1,17 +1,19 @@
 """The rig: one process that is the electrical world of a run (`python -m truewatt.emulator.rig`).
 
 Makes, below `out` of rig.json: tty/<bus>, tty/<board>.uart1, tty/<board>.uart2, <board>.pins,
-<board>.spi (of boards with a chip on SPI), control.sock, physics.csv, switches.jsonl, and last of
-all `ready`.
+<board>.spi (of boards with a chip on SPI), tty/<bus>.devices, control.sock, physics.csv,
+switches.jsonl, world.json, and last of all `ready`.
 """
 
 import asyncio
+import json
 import signal
 import sys
 from functools import partial
 from pathlib import Path
 
 from ledger.clock import Clock
+from truewatt.emulator.commercial.bind import DeviceBuses
 from truewatt.emulator.physics.profiles import ProfileError
 from truewatt.emulator.rig_config import BusConfig, RigConfig, RigConfigError, load_rig_config
 from truewatt.emulator.rig_control import RigControl
@@ -39,6 +41,9 @@ class Rig:
         self._buses: dict[str, Rs485Bus] = {}
         self._modules: list[PzemLine] = []
         self._pins: dict[str, PinSocket] = {}
+        self._devices = DeviceBuses(
+            self.world.devices.values(), lambda: clock.mono_ns() // 1_000_000
+        )
         self._log: RigLog | None = None
 
     def stop(self) -> None:
@@ -54,6 +59,7 @@ class Rig:
         control = RigControl(self.world, self._buses, self._pins, self.stop)
         try:
             await self._wire_up()
+            (out / "world.json").write_text(json.dumps(self.world.summary(), indent=1) + "\n")
             server = await control.listen(out / "control.sock")
             (out / "ready").write_text("ready\n")
             await self._pass_time()
@@ -81,6 +87,7 @@ class Rig:
         bus = Rs485Bus(config.name, config.baud, config.paced, self.config.seed, self.clock)
         bus.disturb(Disturbance(config.noise_bit_error, config.loss, config.delay_ms))
         bus.attach("master", self._tty(config.name))
+        self._devices.attach(bus, self.config.out / "tty")
         for name in config.boards:
             bus.attach(name, self._tty(f"{name}.uart1"))
         self._buses[config.name] = bus
@@ -101,6 +108,7 @@ class Rig:
             now_s = self.clock.unix_ms() / 1000
             behind = int(now_s) - self.world.unix_s
             for _ in range(min(behind, _MOST_STEPS_AT_ONCE)):
+                self._devices.set_out()
                 self.world.step()
                 if self._log is not None:
                     self._log.after_step()
@@ -116,6 +124,7 @@ class Rig:
     def _tear_down(self) -> None:
         for bus in self._buses.values():
             bus.detach_all()
+        self._devices.close()
         for modules in self._modules:
             modules.detach()
         for place in self.world.places.values():

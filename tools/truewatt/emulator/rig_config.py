@@ -3,15 +3,28 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from truewatt.emulator.json_table import RigConfigError as RigConfigError
 from truewatt.emulator.json_table import Table
-from truewatt.emulator.physics.assets import DailyChargeSpec, WaterHeaterSpec
+from truewatt.emulator.physics.ambient import AmbientSpec
+from truewatt.emulator.physics.assets import ACTUATORS
+from truewatt.emulator.physics.network import DEFAULT_NETWORK, network_names
 from truewatt.emulator.physics.profiles import Label
+from truewatt.emulator.rig_assets import (
+    DEFAULT_ASSETS,
+    AssetSpec,
+    contacts,
+    read_asset,
+    read_spec,
+)
 
 Rest = Literal["open", "closed", "hold"]
-AssetSpec = WaterHeaterSpec | DailyChargeSpec
+CHIPS = ("pzem004t", "atm90e32")
+DEVICE_PROFILES = ("sdm630", "sunspec_storage", "ev_charger")
+TRANSFORMER = "transformer"
+FREQUENCIES_HZ = (45.0, 65.0)
+_MOST_PROFILES = 2
 
 
 @dataclass(frozen=True)
@@ -29,10 +42,10 @@ class BusConfig:
 
 @dataclass(frozen=True)
 class SensorConfig:
-    """A metering module: its address, and what it measures (load, pv, net, section).
+    """A metering chip: its address, and what it measures (load, pv, net, section).
 
     An ATM90E32 has, in place of an address that means something, its chip select pin `cs`, and the
-    `ratio` of additional current transformers.
+    `ratio` of additional current transformers; at an M-LMD it sees the section's three phases.
     """
 
     address: int
@@ -65,19 +78,43 @@ class BoardConfig:
 
 @dataclass(frozen=True)
 class HomeConfig:
-    """A home. `section`: the M-LMD it is behind. `site`: of the profile file (None: next free)."""
+    """A home. `section`: the M-LMD it is behind. `site`: of the profile file (None: next free).
+
+    `phase` 0 and `line_ohm` None: by the feeder's rule. `line_ohm`: the loop of the service cable.
+    """
 
     name: str
     section: str | None
     site: str | None = None
     pv_kwp: float | None = None
-    line_ohm: float = 0.08
+    line_ohm: float | None = None
+    phase: int = 0
     assets: dict[str, AssetSpec] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
+class DeviceConfig:
+    """A commercial device on a bus: a meter at `at`, or the actuator of a home's `asset`.
+
+    `at`: "transformer", a section, or a home. An asset with a device has a circuit of its own,
+    which the device measures and the home's meter does not.
+    """
+
+    name: str
+    bus: str
+    address: int
+    profile: str
+    at: str
+    asset: str | None = None
+
+
+@dataclass(frozen=True)
 class RigConfig:
-    """All of rig.json. `start_local`: local date and time, or HH:MM, that the run begins at."""
+    """All of rig.json. `start_local`: local date and time, or HH:MM, that the run begins at.
+
+    `source_ohm`: in place of the network's grid and transformer. `frequency_schedule`: seconds
+    after the start, and what the frequency is from then on.
+    """
 
     out: Path
     seed: int
@@ -85,9 +122,14 @@ class RigConfig:
     boards: dict[str, BoardConfig]
     homes: tuple[HomeConfig, ...]
     voltage_v: float = 230.0
-    source_ohm: float = 0.05
+    source_ohm: float | None = None
+    network: str = DEFAULT_NETWORK
     frequency_hz: float = 50.0
+    frequency_schedule: tuple[tuple[int, float], ...] = ()
+    devices: tuple[DeviceConfig, ...] = ()
+    ambient: AmbientSpec = field(default_factory=AmbientSpec)
     profiles: Path | None = None
+    pv_profiles: Path | None = None
     profile_label: Label = "ending"
     slot_minutes: int = 15
     start_local: str | None = None
@@ -100,11 +142,6 @@ _METER_RELAYS = [
     {"pin": 27, "asset": "ev", "rest": "open"},
 ]
 _BREAKER = [{"pin": 26, "asset": "breaker", "rest": "closed"}]
-_ASSETS: dict[str, Any] = {"water_heater": {}, "ev": {}}
-_DAILY_CHARGES = {
-    "ev": DailyChargeSpec(),
-    "battery": DailyChargeSpec(2500.0, 5000.0, from_min=10 * 60, until_min=16 * 60),
-}
 
 
 def load_rig_config(path: Path) -> RigConfig:
@@ -122,7 +159,8 @@ def parse_rig_config(value: object, base: Path) -> RigConfig:
     boards = {name: _board(name, table) for name, table in top.named("boards", {})}
     homes = tuple(_home(table) for table in top.tables("homes", []))
     feeder = Table("feeder.", top.raw("feeder", {}))
-    profiles = top.text_or_none("profiles")
+    profiles = [base / path for path in _profile_paths(top)]
+    ambient = Table("ambient.", top.raw("ambient", {}))
     config = RigConfig(
         out=base / top.text("out", "rig"),
         seed=top.whole("seed", 1),
@@ -130,17 +168,57 @@ def parse_rig_config(value: object, base: Path) -> RigConfig:
         boards=boards,
         homes=homes,
         voltage_v=feeder.number("voltage_v", 230.0, 50.0, 1000.0),
-        source_ohm=feeder.number("source_ohm", 0.05, 0.0, 10.0),
-        frequency_hz=feeder.number("frequency_hz", 50.0, 45.0, 65.0),
-        profiles=None if profiles is None else base / profiles,
+        source_ohm=_number_or_none(feeder, "source_ohm"),
+        network=feeder.text("network", DEFAULT_NETWORK, network_names()),
+        frequency_hz=feeder.number("frequency_hz", 50.0, *FREQUENCIES_HZ),
+        frequency_schedule=tuple(map(_change, feeder.tables("frequency_schedule", []))),
+        devices=tuple(_device(table) for table in top.tables("devices", [])),
+        ambient=read_spec(ambient, AmbientSpec()),
+        profiles=profiles[0] if profiles else None,
+        pv_profiles=profiles[1] if profiles[1:] else None,
         profile_label="starting" if _starts(top) else "ending",
         slot_minutes=top.whole("slot_minutes", 15, 1, 1440),
         start_local=top.text_or_none("start_local"),
     )
     feeder.end()
+    ambient.end()
     top.end()
     _check_references(config)
     return config
+
+
+def _profile_paths(top: Table) -> list[str]:
+    """One file, or two: of loads, and of generation per kWp."""
+    value = top.raw("profiles", [])
+    paths = [value] if isinstance(value, str) else value
+    if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+        raise top.error("profiles", "a path, or a list of one or two", value)
+    if len(paths) > _MOST_PROFILES:
+        raise top.error("profiles", "a path, or a list of one or two", value)
+    return paths
+
+
+def _number_or_none(table: Table, key: str, high: float = 10.0) -> float | None:
+    return table.number(key, 0.0, 0.0, high) if table.has(key) else None
+
+
+def _change(table: Table) -> tuple[int, float]:
+    change = table.whole("after_s", None), table.number("hz", 0.0, *FREQUENCIES_HZ)
+    table.end()
+    return change
+
+
+def _device(table: Table) -> DeviceConfig:
+    device = DeviceConfig(
+        name=table.text("name"),
+        bus=table.text("bus"),
+        address=table.whole("address", None, 1, 247),
+        profile=table.text("profile", None, DEVICE_PROFILES),
+        at=table.text("at"),
+        asset=table.text_or_none("asset"),
+    )
+    table.end()
+    return device
 
 
 def _starts(top: Table) -> bool:
@@ -178,7 +256,7 @@ def _board(name: str, table: Table) -> BoardConfig:
 
 
 def _sensor(table: Table) -> SensorConfig:
-    chip = table.text("chip", "pzem004t", ("pzem004t", "atm90e32"))
+    chip = table.text("chip", CHIPS[0], CHIPS)
     on_spi = chip == "atm90e32"
     sensor = SensorConfig(
         address=table.whole("address", 1 if on_spi else None, 1, 0xF7),
@@ -205,47 +283,19 @@ def _relay(table: Table) -> RelayConfig:
 
 def _home(table: Table) -> HomeConfig:
     pv_kwp = table.raw("pv_kwp", None)
-    assets = {name: _asset(name, spec) for name, spec in table.named("assets", _ASSETS)}
+    specs = table.named("assets", DEFAULT_ASSETS)
+    assets = {name: read_asset(name, spec) for name, spec in specs}
     home = HomeConfig(
         name=table.text("name"),
         section=table.text_or_none("section"),
         site=table.text_or_none("site"),
         pv_kwp=None if pv_kwp is None else float(pv_kwp),
-        line_ohm=table.number("line_ohm", 0.08, 0.0, 10.0),
+        line_ohm=_number_or_none(table, "line_ohm"),
+        phase=table.whole("phase", 0, 0, 3),
         assets=assets,
     )
     table.end()
     return home
-
-
-def _asset(name: str, table: Table) -> AssetSpec:
-    if name == "water_heater":
-        spec: AssetSpec = _water_heater(table, WaterHeaterSpec())
-    elif name in _DAILY_CHARGES:
-        spec = _daily_charge(table, _DAILY_CHARGES[name])
-    else:
-        known = ", ".join(("water_heater", *_DAILY_CHARGES))
-        raise table.error("", "an asset: " + known, name)
-    table.end()
-    return spec
-
-
-def _water_heater(table: Table, default: WaterHeaterSpec) -> WaterHeaterSpec:
-    return WaterHeaterSpec(
-        power_w=table.number("power_w", default.power_w),
-        tank_wh=table.number("tank_wh", default.tank_wh, 1.0),
-        draw_wh_per_day=table.number("draw_wh_per_day", default.draw_wh_per_day),
-        standby_w=table.number("standby_w", default.standby_w),
-    )
-
-
-def _daily_charge(table: Table, default: DailyChargeSpec) -> DailyChargeSpec:
-    return DailyChargeSpec(
-        power_w=table.number("power_w", default.power_w),
-        need_wh=table.number("need_wh", default.need_wh),
-        from_min=table.whole("from_min", default.from_min, 0, 1440),
-        until_min=table.whole("until_min", default.until_min, 0, 1440),
-    )
 
 
 def _check_references(config: RigConfig) -> None:
@@ -262,6 +312,33 @@ def _check_references(config: RigConfig) -> None:
         for name in bus.boards:
             if name not in config.boards:
                 raise RigConfigError(f"buses.{bus.name}.boards", "names of boards", name)
+    _check_devices(config)
+
+
+def _check_devices(config: RigConfig) -> None:
+    """Devices must be on a bus there is, at a place there is, and steer what they can."""
+    homes = {home.name: home for home in config.homes}
+    sections = {home.section for home in config.homes if home.section is not None}
+    buses = {bus.name for bus in config.buses}
+    seen: set[tuple[str, int]] = set()
+    names: set[str] = set(config.boards)
+    for device in config.devices:
+        key = f"devices.{device.name}"
+        if device.name in names or (device.bus, device.address) in seen:
+            raise RigConfigError(key, "each name once, and each address of a bus", device.address)
+        names.add(device.name)
+        seen.add((device.bus, device.address))
+        if device.bus not in buses:
+            raise RigConfigError(f"{key}.bus", "one of " + ", ".join(sorted(buses)), device.bus)
+        if device.at in homes:
+            assets = [name for name in homes[device.at].assets if name in ACTUATORS]
+            if device.asset not in assets:
+                expected = "an asset of the home: " + (", ".join(assets) or "it has none")
+                raise RigConfigError(f"{key}.asset", expected, device.asset)
+        elif device.asset is not None:
+            raise RigConfigError(f"{key}.at", "a home, where the asset is", device.at)
+        elif device.at not in {TRANSFORMER, *sections}:
+            raise RigConfigError(f"{key}.at", "transformer, a section or a home", device.at)
 
 
 def _check_board(board: BoardConfig, homes: dict[str, HomeConfig]) -> None:
@@ -276,7 +353,7 @@ def _check_board(board: BoardConfig, homes: dict[str, HomeConfig]) -> None:
             raise RigConfigError(f"{key}.sensors", expected, sensor.measure)
     if len(board.sensors) > 1 and any(s.chip == "atm90e32" for s in board.sensors):
         raise RigConfigError(f"{key}.sensors", "an atm90e32 alone", len(board.sensors))
-    known = {"breaker"} if board.home is None else set(homes[board.home].assets)
+    known = {"breaker"} if board.home is None else contacts(homes[board.home].assets)
     for relay in board.relays:
         if relay.asset not in known:
             expected = "one of " + ", ".join(sorted(known))

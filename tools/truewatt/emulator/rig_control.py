@@ -2,17 +2,22 @@
 
 import asyncio
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from truewatt.emulator.physics.feeder import Channel, Home
+from truewatt.emulator.physics.channel import Channel
+from truewatt.emulator.physics.home import Home
+from truewatt.emulator.rig_config import FREQUENCIES_HZ
+from truewatt.emulator.rig_state import state
 from truewatt.emulator.wires.bus import Rs485Bus
 from truewatt.emulator.wires.pins import PinSocket, bind_unix, connect_unix
 from truewatt.emulator.world import BoardPlace, World
 
 _REPLY_TIMEOUT_S = 10.0
+_MOST_FAULT_W = 1e6
 
 
 class RigCommandError(ValueError):
@@ -20,7 +25,7 @@ class RigCommandError(ValueError):
 
 
 class RigControl:
-    """Commands: status, energy, inject, pin, power, stop."""
+    """Commands: status, state, energy, inject, pin, power, sun, frequency, fault, bypass, stop."""
 
     def __init__(
         self,
@@ -33,6 +38,7 @@ class RigControl:
         self._buses = buses
         self._pins = pins
         self._stop = stop
+        self._summary = world.summary()
 
     async def listen(self, path: Path) -> asyncio.Server:
         """Serve on a Unix socket."""
@@ -58,10 +64,15 @@ class RigControl:
         """Do one command. Raises RigCommandError and KeyError for what is unknown."""
         actions = {
             "status": self._status,
+            "state": self._state,
             "energy": self._energy,
             "inject": self._inject,
             "pin": self._pin,
             "power": self._power,
+            "sun": self._sun,
+            "frequency": self._frequency,
+            "fault": self._fault,
+            "bypass": self._bypass,
             "stop": self._stop_soon,
         }
         action = actions.get(request.get("cmd", ""))
@@ -78,6 +89,7 @@ class RigControl:
             "peak_w": world.feeder.peak_w,
             "peak_uncontrolled_w": world.twin.peak_w,
             "boards": {n: self._board(place) for n, place in world.places.items()},
+            "world": self._summary,
             "homes": {name: _home(home) for name, home in world.feeder.homes.items()},
             "buses": {name: _bus(bus) for name, bus in self._buses.items()},
         }
@@ -130,6 +142,31 @@ class RigControl:
         self._pins[request["board"]].cut_mains()
         return {}
 
+    def _state(self, _: dict[str, Any]) -> dict[str, Any]:
+        return state(self._world, self._buses)
+
+    def _sun(self, request: dict[str, Any]) -> dict[str, Any]:
+        self._world.set_sun(_number(request, "scale", 0.0, 1.0))
+        return {}
+
+    def _frequency(self, request: dict[str, Any]) -> dict[str, Any]:
+        self._world.set_frequency(_number(request, "hz", *FREQUENCIES_HZ))
+        return {}
+
+    def _fault(self, request: dict[str, Any]) -> dict[str, Any]:
+        power_w = _number(request, "power_w", 0.0, _MOST_FAULT_W)
+        if ("home" in request) == ("section" in request):
+            raise RigCommandError("fault: expected a home or a section")
+        if "home" in request:
+            self._world.set_home_fault(request["home"], power_w)
+        else:
+            self._world.set_section_fault(request["section"], power_w)
+        return {}
+
+    def _bypass(self, request: dict[str, Any]) -> dict[str, Any]:
+        self._world.set_bypass(request["home"], _number(request, "share", 0.0, 1.0))
+        return {}
+
     def _stop_soon(self, _: dict[str, Any]) -> dict[str, Any]:
         self._stop()
         return {}
@@ -144,6 +181,16 @@ def ask_rig(control: Path, **request: Any) -> dict[str, Any]:
     if not answer.pop("ok", False):
         raise RigCommandError(str(answer.get("error", "the rig closed the connection")))
     return answer
+
+
+def _number(request: dict[str, Any], key: str, low: float, high: float) -> float:
+    """A number of a command. Raises RigCommandError."""
+    value = request.get(key)
+    # NaN is in no range.
+    number = value if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    if not low <= number <= high:
+        raise RigCommandError(f"{key}: expected a number from {low:g} to {high:g}")
+    return float(number)
 
 
 def _channel(channel: Channel) -> dict[str, float]:

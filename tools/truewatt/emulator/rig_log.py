@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from truewatt.emulator.physics.home import Home
 from truewatt.emulator.world import Relay, World
 
 _CSV_EVERY_S = 10
@@ -16,6 +17,19 @@ class _Switching:
 
     entry: dict[str, Any]
     home: str | None
+
+
+_RECORDED = ("soc", "temperature_c", "unmet_wh")
+
+
+def _assets(home: Home) -> list[tuple[str, float]]:
+    """What of a home's assets is worth a column."""
+    return [
+        (f"{name}.{key}", float(value))
+        for name, asset in home.assets.items()
+        for key, value in asset.state().items()
+        if key in _RECORDED
+    ]
 
 
 class RigLog:
@@ -35,7 +49,30 @@ class RigLog:
         for name, place in self._world.places.items():
             for measure in place.channels:
                 columns += [f"{name}.{measure}_w", f"{name}.{measure}_wh"]
-        return columns
+        return columns + [name for name, _ in self._extra()]
+
+    def _extra(self) -> list[tuple[str, float]]:
+        """Columns that no board measures: the feeder's phases, devices, assets, thefts."""
+        feeder = self._world.feeder
+        found = [("losses_w", feeder.losses_w), ("losses_wh", feeder.losses_wh)]
+        found += [("frequency_hz", feeder.frequency_hz), ("ambient_c", self._world.ambient_c)]
+        points = {"feeder": feeder.transformer}
+        points |= {name: section.meter for name, section in feeder.sections.items()}
+        for name, point in points.items():
+            for number, phase in enumerate(point.phases, 1):
+                found += [
+                    (f"{name}.l{number}_w", phase.power_w),
+                    (f"{name}.l{number}_v", phase.voltage_v),
+                ]
+        for name, place in self._world.devices.items():
+            channel = place.channel if place.three_phase is None else place.three_phase.net
+            if channel is not None:
+                found += [(f"{name}.import_wh", channel.import_wh)]
+                found += [(f"{name}.export_wh", channel.export_wh)]
+        for name, home in feeder.homes.items():
+            found += [(f"{name}.net_w", home.wanted_w), (f"{name}.bypassed_wh", home.bypassed_wh)]
+            found += [(f"{name}.{what}", value) for what, value in _assets(home)]
+        return found
 
     def write_row(self) -> None:
         """One line of physics.csv. A channel's Wh are absolute, as its module counts them."""
@@ -45,6 +82,7 @@ class RigLog:
         for place in world.places.values():
             for channel in place.channels.values():
                 values += [channel.power_w, channel.absolute_wh]
+        values += [value for _, value in self._extra()]
         row = ",".join(f"{value:.6g}" if abs(value) < 1 else f"{value:.4f}" for value in values)
         self._csv.write(f"{world.unix_s * 1000},{row}\n")
         self._csv.flush()

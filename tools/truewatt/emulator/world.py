@@ -7,30 +7,35 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
+from typing import Any
 
-from truewatt.emulator.physics.assets import Asset, DailyCharge, DailyChargeSpec, WaterHeater
-from truewatt.emulator.physics.feeder import Channel, Feeder, Home
-from truewatt.emulator.physics.profiles import ProfileError, Profiles, load_profiles
-from truewatt.emulator.physics.sources import (
-    MeasuredHome,
-    MinuteSource,
-    ModelledHome,
-    ModelledPv,
-    WithModelledPv,
-)
+from truewatt.emulator.physics.ambient import Ambient
+from truewatt.emulator.physics.assets import Asset
+from truewatt.emulator.physics.battery import Battery, BatterySpec
+from truewatt.emulator.physics.channel import Channel, ThreePhase
+from truewatt.emulator.physics.cooling import Cooling, CoolingSpec
+from truewatt.emulator.physics.feeder import Feeder
+from truewatt.emulator.physics.heat_pump import HeatPump, HeatPumpSpec
+from truewatt.emulator.physics.home import Home
+from truewatt.emulator.physics.network import load_network
+from truewatt.emulator.physics.profiles import Profiles
+from truewatt.emulator.physics.vehicle import DailyCharge, DailyChargeSpec, Vehicle, VehicleSpec
+from truewatt.emulator.physics.water_heater import WaterHeater
+from truewatt.emulator.rig_assets import AssetSpec
 from truewatt.emulator.rig_config import (
-    AssetSpec,
+    TRANSFORMER,
+    DeviceConfig,
     HomeConfig,
     RelayConfig,
     RigConfig,
     RigConfigError,
     SensorConfig,
 )
-from truewatt.emulator.wires.atm90e32 import Atm90e32Chip, Balanced, ThreePhase
+from truewatt.emulator.sites import Sites
+from truewatt.emulator.wires.atm90e32 import Atm90e32Chip, Balanced
 from truewatt.emulator.wires.pzem import PzemModule
 
 _DAY_S = 86400
-_DEFAULT_PV_KWP = 4.0
 
 
 @dataclass
@@ -50,14 +55,35 @@ class Relay:
 
 @dataclass
 class BoardPlace:
-    """What one board measures and switches."""
+    """What one board measures and switches.
+
+    `channels`: by what they measure. `three_phase`: an M-LMD's section, for chips that
+    see phases.
+    """
 
     name: str
     home: Home | None
     channels: dict[str, Channel]
     modules: list[PzemModule]
+    three_phase: ThreePhase | None = None
     relays: list[Relay] = field(default_factory=list)
     chips: list[Atm90e32Chip] = field(default_factory=list)
+
+
+@dataclass
+class DevicePlace:
+    """What one commercial device measures, and what it steers.
+
+    A meter has `three_phase`. An actuator has its `home`, its `asset` (a Battery: `set_w`,
+    `setpoint_w`, `power_w`, `soc`; a Vehicle: `limit_w`, `offered_w`, `connected`, `soc`) and its
+    circuit's `channel` (voltage, power, energies).
+    """
+
+    config: DeviceConfig
+    three_phase: ThreePhase | None = None
+    home: Home | None = None
+    asset: Battery | Vehicle | None = None
+    channel: Channel | None = None
 
 
 class World:
@@ -68,20 +94,31 @@ class World:
 
     def __init__(self, config: RigConfig, unix_s: int) -> None:
         self.config = config
-        self.unix_s = unix_s
-        profiles = self._profiles()
-        self._local_offset_s = _local_start_s(config, profiles, unix_s) - unix_s
-        self.feeder = self._build(profiles)
-        self.twin = self._build(profiles)
+        self.unix_s = self._start_s = unix_s
+        self.sites = Sites(config)
+        self._local_offset_s = _local_start_s(config, self.sites.profiles, unix_s) - unix_s
+        self._ambient = Ambient(config.ambient, config.seed)
+        self._schedule = sorted(config.frequency_schedule, reverse=True)
+        self.feeder = self._build(metered=True)
+        self.twin = self._build(metered=False)
         self.places = {name: self._place(name) for name in config.boards}
+        self.devices = {device.name: self._device(device) for device in config.devices}
+        self.set_frequency(config.frequency_hz)
 
     @property
     def local_s(self) -> int:
         """Local time of the world, seconds since 1970 read as UTC."""
         return self.unix_s + self._local_offset_s
 
+    @property
+    def ambient_c(self) -> float:
+        """Temperature outside."""
+        return self._ambient.temperature_c(self.local_s)
+
     def step(self) -> None:
         """Advance one second."""
+        while self._schedule and self.unix_s - self._start_s >= self._schedule[-1][0]:
+            self.set_frequency(self._schedule.pop()[1])
         self.feeder.step(self.local_s)
         self.twin.step(self.local_s)
         for place in self.places.values():
@@ -90,6 +127,28 @@ class World:
             for chip in place.chips:
                 chip.step()
         self.unix_s += 1
+
+    def set_frequency(self, hz: float) -> None:
+        """The grid's frequency, until the schedule changes it."""
+        self.feeder.set_frequency(hz)
+
+    def set_sun(self, scale: float) -> None:
+        """Clouds over everybody, the twin too: the share of the generation that is left."""
+        self.feeder.sun = self.twin.sun = scale
+
+    def set_home_fault(self, home: str, power_w: float) -> None:
+        """A load too many in a home, in the twin too; 0 clears it. Raises KeyError."""
+        for feeder in (self.feeder, self.twin):
+            feeder.homes[home].fault_w = power_w
+
+    def set_section_fault(self, section: str, power_w: float) -> None:
+        """A load too many behind a section's breaker, in the twin too. Raises KeyError."""
+        for feeder in (self.feeder, self.twin):
+            feeder.set_fault(section, power_w)
+
+    def set_bypass(self, home: str, share: float) -> None:
+        """Theft: lead a share of a home's load around its meter. Raises KeyError."""
+        self.feeder.homes[home].bypass = share
 
     def drive_pin(self, board: str, pin: int, level: int | None) -> Relay | None:
         """Apply a pin's level (None: floating); the relay if its contact moved."""
@@ -105,65 +164,62 @@ class World:
     def chip_for(self, board: str, sensor: SensorConfig, path: Path) -> Atm90e32Chip:
         """Put a three-phase chip, whose registers are the file `path`, at a board's place."""
         place = self.places[board]
-        chip = Atm90e32Chip(
-            self._point(place.channels[sensor.measure]), path, sensor.cs, sensor.ratio
-        )
+        point = place.three_phase or Balanced(place.channels[sensor.measure])
+        chip = Atm90e32Chip(point, path, sensor.cs, sensor.ratio)
         place.chips.append(chip)
         return chip
-
-    def _point(self, channel: Channel) -> ThreePhase:
-        return Balanced(channel, self.config.frequency_hz)
 
     def _switch(self, place: BoardPlace, relay: Relay, closed: bool) -> None:
         relay.closed = closed
         if place.home is None:
             self.feeder.sections[place.name].closed = closed
         else:
-            place.home.closed[relay.config.asset] = closed
+            place.home.switch(relay.config.asset, closed)
 
-    def _profiles(self) -> Profiles | None:
+    def _build(self, metered: bool) -> Feeder:
         config = self.config
-        if config.profiles is None:
-            return None
-        profiles = load_profiles(
-            config.profiles,
-            sites=len(config.homes),
-            label=config.profile_label,
-            slot_minutes=config.slot_minutes,
-        )
-        for home in config.homes:
-            if home.site is not None and home.site not in profiles.sites:
-                expected = f"a site of the profile file, for home {home.name}"
-                raise ProfileError(config.profiles, 1, "site", f"no {home.site}", expected)
-        return profiles
+        homes = [self._home(home) for home in config.homes]
+        network = load_network(config.network)
+        return Feeder(homes, config.voltage_v, config.source_ohm, network, metered)
 
-    def _build(self, profiles: Profiles | None) -> Feeder:
-        config = self.config
-        taken = {home.site for home in config.homes}
-        free = iter([] if profiles is None else [s for s in profiles.sites if s not in taken])
-        homes = [self._home(home, profiles, home.site or next(free, "")) for home in config.homes]
-        return Feeder(homes, config.voltage_v, config.source_ohm)
-
-    def _home(self, config: HomeConfig, profiles: Profiles | None, site: str) -> Home:
-        source = _source(self.config.seed, config, profiles, site)
+    def _home(self, config: HomeConfig) -> Home:
         assets = {name: self._asset(config, name, spec) for name, spec in config.assets.items()}
-        return Home(config.name, config.section, config.line_ohm, source, assets)
+        own = [d.asset for d in self.config.devices if d.at == config.name and d.asset is not None]
+        return Home(
+            config.name,
+            config.section,
+            None if config.line_ohm is None else complex(config.line_ohm),
+            self.sites.source(config),
+            assets,
+            config.phase,
+            circuits={name: Channel() for name in own},
+        )
 
     def _asset(self, home: HomeConfig, name: str, spec: AssetSpec) -> Asset:
+        random = Random(f"{self.config.seed}/{home.name}/{name}")
+        if isinstance(spec, VehicleSpec):
+            return Vehicle(spec, self.local_s)
         if isinstance(spec, DailyChargeSpec):
             return DailyCharge(spec, self.local_s)
-        return WaterHeater(spec, Random(f"{self.config.seed}/{home.name}/{name}"))
+        if isinstance(spec, BatterySpec):
+            return Battery(spec)
+        if isinstance(spec, HeatPumpSpec):
+            return HeatPump(spec, self._ambient, random)
+        if isinstance(spec, CoolingSpec):
+            return Cooling(spec, self._ambient, random)
+        return WaterHeater(spec, random)
 
     def _place(self, name: str) -> BoardPlace:
         config = self.config.boards[name]
         home = None if config.home is None else self.feeder.homes[config.home]
         channels = {s.measure: self._channel(name, home, s) for s in config.sensors}
         modules = [
-            PzemModule(s.address, channels[s.measure], self.config.frequency_hz)
+            PzemModule(s.address, channels[s.measure])
             for s in config.sensors
             if s.chip == "pzem004t"
         ]
-        place = BoardPlace(name, home, channels, modules)
+        three_phase = self.feeder.sections[name].meter if home is None else None
+        place = BoardPlace(name, home, channels, modules, three_phase)
         for relay_config in config.relays:
             relay = Relay(relay_config, closed=True)
             place.relays.append(relay)
@@ -171,20 +227,34 @@ class World:
             self._switch(place, relay, relay.contact_for(None))
         return place
 
+    def _device(self, config: DeviceConfig) -> DevicePlace:
+        if config.at == TRANSFORMER:
+            return DevicePlace(config, self.feeder.transformer)
+        if config.at in self.feeder.sections:
+            return DevicePlace(config, self.feeder.sections[config.at].meter)
+        home = self.feeder.homes[config.at]
+        asset = home.assets[config.asset or ""]
+        assert isinstance(asset, Battery | Vehicle)
+        return DevicePlace(config, None, home, asset, home.circuits[config.asset or ""])
+
     def _channel(self, board: str, home: Home | None, sensor: SensorConfig) -> Channel:
         if home is None:
             return self.feeder.sections[board].net
         return {"load": home.load, "pv": home.pv, "net": home.net}[sensor.measure]
 
-
-def _source(seed: int, home: HomeConfig, profiles: Profiles | None, site: str) -> MinuteSource:
-    pv_kwp = _DEFAULT_PV_KWP if home.pv_kwp is None else home.pv_kwp
-    if profiles is None:
-        return ModelledHome(seed, home.name, pv_kwp)
-    measured = MeasuredHome(profiles, profiles.sites[site], seed, home.pv_kwp)
-    if profiles.has_pv:
-        return measured
-    return WithModelledPv(measured, ModelledPv(seed, home.name, pv_kwp))
+    def summary(self) -> dict[str, Any]:
+        """What this world is made of, for reports."""
+        config, feeder = self.config, self.feeder
+        return {
+            "seed": config.seed,
+            "network": feeder.network.name,
+            "sections": {
+                name: feeder.network.connection(number)
+                for number, name in enumerate(feeder.sections)
+            },
+            "phases": {name: home.phase for name, home in feeder.homes.items()},
+            "profiles": self.sites.summary(),
+        }
 
 
 def _local_start_s(config: RigConfig, profiles: Profiles | None, unix_s: int) -> int:

@@ -15,7 +15,7 @@ from truewatt.demo.attack.base import LEDGER, ON_THE_BUS, Attack
 from truewatt.demo.attack.scene import Scene
 from truewatt.demo.attack.verdict import NOTHING
 from truewatt.emulator.board import BoardSpec, EmulatedBoard
-from truewatt.emulator.physics.feeder import Channel
+from truewatt.emulator.physics.channel import Channel
 from truewatt.emulator.wires.pins import PinSocket
 from truewatt.emulator.wires.pzem import PzemLine, PzemModule
 from truewatt.emulator.wires.tty import Tty

@@ -19,6 +19,7 @@ _SLOTTED = ("slot", "site", "load_kwh")
 _OPTIONAL = ("pv_kwh", "pv_kwp")
 # A slot file starts on a Monday 00:00; 1970-01-05 was one.
 _SLOT_EPOCH_S = 4 * 86400
+WEEK_S = 7 * 86400
 
 
 class ProfileError(ValueError):
@@ -45,13 +46,22 @@ class SiteProfile:
 
 @dataclass(frozen=True)
 class Profiles:
-    """All sites of a file. `start_s`: begin of the first interval, local time read as UTC."""
+    """All sites of a file. `start_s`: begin of the first interval, local time read as UTC.
+
+    `pv_path`: where generation comes from, if from another file (`pv_profiles`): a composite.
+    """
 
     path: Path
     start_s: int
     interval_s: int
     sites: dict[str, SiteProfile]
     has_pv: bool
+    pv_path: Path | None = None
+
+    @property
+    def weeks(self) -> int:
+        """How often a site can be used: shifted by whole weeks, without meeting itself."""
+        return max(1, self.intervals * self.interval_s // WEEK_S)
 
     @property
     def intervals(self) -> int:
@@ -71,18 +81,21 @@ class _Row(NamedTuple):
 def load_profiles(
     path: Path, *, sites: int = 1, label: Label = "ending", slot_minutes: int = 15
 ) -> Profiles:
-    """Read a .csv or .csv.gz; at least `sites` homes must be in it. Raises ProfileError.
+    """Read a .csv or .csv.gz with enough for `sites` homes. Raises ProfileError.
+
+    Sites are used again, shifted by whole weeks, as often as the file has weeks.
 
     `label`: whether time_local names the end or the start of its interval (slots: the start).
     """
     try:
-        with _open(path) as text:
+        with open_text(path) as text:
             profiles = _read(path, csv.reader(text), label, slot_minutes * 60)
     except (OSError, EOFError, UnicodeDecodeError, csv.Error, zlib.error) as error:
         raise ProfileError(path, 0, "-", str(error), "a readable CSV file") from error
-    if len(profiles.sites) < sites:
-        expected = f"at least {sites}, one for each home of the run"
-        raise ProfileError(path, 1, "site", f"{len(profiles.sites)} sites", expected)
+    if len(profiles.sites) * profiles.weeks < sites:
+        found = f"{len(profiles.sites)} sites of {profiles.weeks} whole weeks or less"
+        expected = f"at least {sites} homes' worth: each site once a week of the file"
+        raise ProfileError(path, 1, "site", found, expected)
     return profiles
 
 
@@ -96,7 +109,8 @@ def _read(path: Path, reader: Iterator[list[str]], label: Label, slot_s: int) ->
     return Profiles(path, first_s, interval_s, found, "pv_kwh" in columns)
 
 
-def _open(path: Path) -> TextIO:
+def open_text(path: Path) -> TextIO:
+    """Open a .csv or a .csv.gz."""
     if path.suffix == ".gz":
         return io.TextIOWrapper(gzip.open(path, "rb"), encoding="utf-8", newline="")
     return path.open(encoding="utf-8", newline="")
@@ -138,7 +152,8 @@ def _rows(
         if time_s is None:
             time_s = times[text] = _time(path, line, time_name, text, slot_s)
         energies = [
-            0.0 if at is None else _energy(path, line, name, fields[at]) for name, at in energies_at
+            0.0 if at is None else read_energy(path, line, name, fields[at])
+            for name, at in energies_at
         ]
         yield _Row(line, time_s, fields[site_at], *energies)
 
@@ -157,7 +172,8 @@ def _time(path: Path, line: int, column: str, text: str, slot_s: int) -> int:
     return int(time.replace(tzinfo=UTC).timestamp())
 
 
-def _energy(path: Path, line: int, column: str, text: str) -> float:
+def read_energy(path: Path, line: int, column: str, text: str) -> float:
+    """Energy or power of one field. Raises ProfileError."""
     try:
         value = float(text)
     except ValueError:

@@ -8,7 +8,7 @@ import math
 from random import Random
 from typing import Protocol
 
-from truewatt.emulator.physics.profiles import Profiles, SiteProfile
+from truewatt.emulator.physics.profiles import WEEK_S, Profiles, SiteProfile
 
 _DAY_MIN = 1440
 # Of an interval's energy, this share is there all the time; the rest comes in bursts.
@@ -36,16 +36,23 @@ class MeasuredHome:
     """A site of a profile file, repeated from its start when it has run out.
 
     `pv_kwp` scales its generation to a plant of that size; None keeps the measured one.
+    `weeks_on`: by how many weeks it is ahead of the file: a site's second home lives its next week.
     """
 
     def __init__(
-        self, profiles: Profiles, site: SiteProfile, seed: int, pv_kwp: float | None = None
+        self,
+        profiles: Profiles,
+        site: SiteProfile,
+        seed: int,
+        pv_kwp: float | None = None,
+        weeks_on: int = 0,
     ) -> None:
         self._profiles = profiles
         self._site = site
         self._seed = seed
         scalable = pv_kwp is not None and site.pv_kwp > 0
         self._pv_scale = pv_kwp / site.pv_kwp if pv_kwp is not None and scalable else 1.0
+        self._start_s = profiles.start_s - weeks_on * WEEK_S
         self._interval = -1
         self._load_w: list[float] = []
         self._pv_w: list[float] = []
@@ -53,7 +60,7 @@ class MeasuredHome:
     def minute(self, minute: int) -> tuple[float, float]:
         """Return (load, generation) in W."""
         minutes = self._profiles.interval_s // 60
-        interval, at = divmod(minute - self._profiles.start_s // 60, minutes)
+        interval, at = divmod(minute - self._start_s // 60, minutes)
         if interval != self._interval:
             self._enter(interval, minutes)
         return self._load_w[at], self._pv_w[at]

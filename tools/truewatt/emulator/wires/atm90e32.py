@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from truewatt.emulator.physics.feeder import Channel
+from truewatt.emulator.physics.channel import Channel
 
 COUNTS_PER_WH = 320
 FILE_BYTES = 20 + 2 * 256
@@ -53,7 +53,7 @@ class ThreePhase(Protocol):
     """A metering point with three phases."""
 
     @property
-    def phases(self) -> Sequence[Phase]:
+    def phases(self) -> Sequence[Phase | Channel]:
         """The three phases now."""
 
     @property
@@ -64,9 +64,13 @@ class ThreePhase(Protocol):
 class Balanced:
     """A single-phase equivalent, spread evenly over three phases."""
 
-    def __init__(self, channel: Channel, frequency_hz: float = 50.0) -> None:
+    def __init__(self, channel: Channel) -> None:
         self.channel = channel
-        self.frequency_hz = frequency_hz
+
+    @property
+    def frequency_hz(self) -> float:
+        """The grid's frequency."""
+        return self.channel.frequency_hz
 
     @property
     def phases(self) -> Sequence[Phase]:
@@ -131,7 +135,7 @@ class Atm90e32Chip:
         self._put(_FREQUENCY, round(100 * self.point.frequency_hz))
         self._count(total_w if abs(self.point.frequency_hz - mains_hz) < 5 else 0.0)
 
-    def _measure(self, number: int, phase: Phase) -> float:
+    def _measure(self, number: int, phase: Phase | Channel) -> float:
         """Write one phase's registers; the power that they show, in W."""
         volts = self._get(_U_GAINS[number]) / NOMINAL_GAIN_VOLTAGE
         amperes = self._get(_I_GAINS[number]) / NOMINAL_GAIN_CURRENT / self._ratio

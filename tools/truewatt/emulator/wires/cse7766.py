@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ledger.clock import Clock
-from truewatt.emulator.physics.feeder import Channel
+from truewatt.emulator.physics.channel import Channel
 from truewatt.emulator.wires.tty import Tty
 
 # Coefficients of a real device (V, A, W times microseconds).

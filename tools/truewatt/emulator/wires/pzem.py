@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import reduce
 
 from ledger.clock import Clock
-from truewatt.emulator.physics.feeder import Channel
+from truewatt.emulator.physics.channel import Channel
 from truewatt.emulator.wires.tty import Tty
 
 GENERAL_ADDRESS = 0xF8
@@ -62,11 +62,10 @@ class _Refused(Exception):
 class PzemModule:
     """One module on one channel of the world."""
 
-    def __init__(self, address: int, channel: Channel, frequency_hz: float = 50.0) -> None:
+    def __init__(self, address: int, channel: Channel) -> None:
         self.address = address
         self.channel = channel
         self.alarm_w = 23_000
-        self._frequency_hz = frequency_hz
         self._counted_wh = 0.0
         self._seen_wh = channel.absolute_wh
 
@@ -140,7 +139,7 @@ class PzemModule:
             *milliamps,
             *_low_word_first(round(10 * power_w)),
             *_low_word_first(self.energy_wh),
-            round(10 * self._frequency_hz),
+            round(10 * channel.frequency_hz),
             round(100 * power_factor),
             0xFFFF if power_w > self.alarm_w else 0,
         )
