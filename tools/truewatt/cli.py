@@ -30,6 +30,7 @@ examples:
   truewatt gateway check-config gateway.toml        every error, with its key
   truewatt ledger verify --help                     replay a chain and check all of it
   truewatt bench crypto                             what a signature costs a board
+  truewatt bench firmware                           what a record and a command cost it
 
 Each command explains itself: truewatt COMMAND --help
 A message without a traceback is for you; set TRUEWATT_TRACEBACK=1 to see where it came from."""

@@ -62,20 +62,29 @@ def _digest(source: Path, files: list[Path]) -> str:
 def _build(source: Path, files: list[Path], arch: str, target: Path) -> None:
     """Build beside the target and move it there, so that a half-built tree is never used."""
     scratch = Path(tempfile.mkdtemp(prefix="build-", dir=target.parent))
-    written = written_for_boards(source, files)
     try:
-        for path in files:
-            out = scratch / path
-            out.parent.mkdir(parents=True, exist_ok=True)
-            if path.name in _KEPT_AS_SOURCE:
-                shutil.copyfile(source / path, out)
-            else:
-                out.write_text(written[path], encoding="utf-8")
-                compile_module(out, out.with_suffix(".mpy"), arch, mpy_cross())
-                out.unlink()
+        _compile(source, files, arch, scratch)
         os.replace(scratch, target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def compile_tree(source: Path, arch: str, target: Path) -> None:
+    """Write into `target` what a board of that architecture gets. Raises MpyBuildError."""
+    _compile(source, _sources(source), arch, target)
+
+
+def _compile(source: Path, files: list[Path], arch: str, target: Path) -> None:
+    written = written_for_boards(source, files)
+    for path in files:
+        out = target / path
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if path.name in _KEPT_AS_SOURCE:
+            shutil.copyfile(source / path, out)
+        else:
+            out.write_text(written[path], encoding="utf-8")
+            compile_module(out, out.with_suffix(".mpy"), arch, mpy_cross())
+            out.unlink()
 
 
 def written_for_boards(source: Path, files: list[Path]) -> dict[Path, str]:
