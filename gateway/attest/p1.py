@@ -7,6 +7,7 @@ reads. dsmr_parser takes telegrams apart and checks their CRC (DSMR 4 and later 
 import asyncio
 import contextlib
 import importlib
+import logging
 from decimal import Decimal
 from typing import Any
 
@@ -20,11 +21,20 @@ from gateway.profiles import Readings
 from gateway.profiles.counter import CounterLimits
 from wireformat import codes
 
+# It logs each bad line with a traceback; here a telegram that can't be read is named.
+logging.getLogger("dsmr_parser").setLevel(logging.CRITICAL)
+
 SPECIFICATIONS = {"p1_v4": "V4", "p1_v5": "V5", "p1_be": "BELGIUM_FLUVIUS", "p1_se": "SWEDEN"}
 """What a configuration calls them, and what dsmr_parser does."""
 
 MAX_TELEGRAM_BYTES = 8192
 """DSMR 5.0.2 P1, section 5.12, has lines of at most 1024 characters; real telegrams have 1 KiB."""
+
+MAX_VALUE = 10**9
+"""More than any telegram has digits for, in kWh, kW, V or A."""
+
+_PARSERS_BUGS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What dsmr_parser lets through where a telegram with a good CRC holds no number or no time."""
 
 FRESH_S = 15.0
 """How old the newest telegram may be: a DSMR 4 meter sends one every 10 s."""
@@ -195,9 +205,9 @@ class P1Driver:
         text = await self._bus.telegram(probe_s or max(self._bus.timeout_s, FRESH_S))
         try:
             return self._parse(text)
-        except self._failure as error:
+        except (self._failure, *_PARSERS_BUGS) as error:
             self._bus.forget()
-            raise GarbledReply(str(error), self._bus.name) from error
+            raise GarbledReply(f"{type(error).__name__}: {error}", self._bus.name) from error
 
     # ---- nothing to set ------------------------------------------------------------------------
 
@@ -232,7 +242,8 @@ def _parser(specification: str) -> tuple[Any, type[Exception]]:
 def _value(telegram: Any, name: str) -> Decimal | None:
     found = getattr(telegram, name, None)
     value = getattr(found, "value", None)
-    return value if isinstance(value, Decimal) else None
+    is_sound = isinstance(value, Decimal) and value.is_finite() and abs(value) < MAX_VALUE
+    return value if is_sound else None
 
 
 def _serial(telegram: Any) -> str:

@@ -25,7 +25,11 @@ class Problem:
 
 def shown(value: object) -> str:
     """`value` as the operator wrote it, about; cut to a line's length."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:
+        # TOML may spell thousands of digits in hex, which Python won't in decimal.
+        text = "(a number of thousands of digits)"
     return text if len(text) <= SHOWN_CHARS else text[: SHOWN_CHARS - 3] + "..."
 
 

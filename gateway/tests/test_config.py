@@ -117,6 +117,15 @@ def test_a_file_that_is_no_text_is_refused(tmp_path, raw):
         load_config(path)
 
 
+@pytest.mark.parametrize(
+    "value", ["9" * 5000, "0x" + "9" * 5000, "[0x" + "9" * 5000 + "]", "[" * 5000]
+)
+def test_numbers_without_end_and_brackets_in_brackets_are_named(tmp_path, value):
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, GOOD.replace("area = 1", f"area = {value}"))
+    assert len(str(caught.value)) < 1000
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(ConfigError, match="No such file"):
         load_config(tmp_path / "absent.toml")

@@ -10,6 +10,7 @@ from importlib.resources import files
 
 from nacl.signing import SigningKey
 
+from gateway.mqtt.packets import pubacks, publish
 from gateway.profiles.load import MODELS
 from ledger import keys
 from ledger.contracts import app
@@ -108,6 +109,46 @@ def images() -> list[bytes]:
         struct.pack(">3f", float("nan"), float("inf"), -1e30),
     ]
     return [bytes((number,)) + row for number in range(16) for row in rows]
+
+
+def packets() -> list[bytes]:
+    """MQTT: records as boards publish them, and a broker's own packets."""
+    topic = f"tw/1/{BOARD.hex()}/rec"
+    published = [publish(topic, data, 7) for _, data in chained()]
+    return [*published, pubacks([7, 8]), b"\x20\x02\x00\x00", b"\x90\x03\x00\x01\x01", b"\xd0\x00"]
+
+
+TELEGRAM = """/ISk5\\2MT382-1000\r
+\r
+1-3:0.2.8(50)\r
+0-0:1.0.0(261125161500W)\r
+0-0:96.1.1(4B384547303034)\r
+1-0:1.8.1(001234.567*kWh)\r
+1-0:1.8.2(000100.001*kWh)\r
+1-0:2.8.1(000010.000*kWh)\r
+1-0:2.8.2(000005.500*kWh)\r
+0-0:96.14.0(0002)\r
+1-0:1.7.0(00.000*kW)\r
+1-0:2.7.0(01.193*kW)\r
+1-0:32.7.0(230.1*V)\r
+1-0:31.7.0(005*A)\r
+!"""
+"""As in DSMR 5.0.2 P1, section 6.12, shortened."""
+
+
+def telegrams() -> list[bytes]:
+    """Without their CRC."""
+    return [TELEGRAM.encode()]
+
+
+def checked(telegram: bytes) -> bytes:
+    """A telegram with its CRC-16/ARC behind it (section 5.2): Modbus's with another start."""
+    crc = 0
+    for byte in telegram:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0xA001 if crc & 1 else 0)
+    return telegram + b"%04X\r\n" % crc
 
 
 # ---- the ledger ----------------------------------------------------------------------------------

@@ -14,11 +14,13 @@ from pymodbus.framer import FramerRTU
 from pymodbus.pdu import DecodePDU
 
 from gateway.admit import Admission, Admitted, Board, ChainState, Rules
+from gateway.attest.p1 import P1Driver
 from gateway.collect.errors import GarbledReply
 from gateway.collect.link import BoardLink
 from gateway.collect.status import BoardStatus
-from gateway.config import load_config
+from gateway.config import MeterConfig, load_config
 from gateway.errors import GatewayError
+from gateway.mqtt.packets import Parser
 from gateway.profiles.load import load_all, load_profile
 from gateway.profiles.reader import read_meter
 from ledger.contracts import app
@@ -65,6 +67,8 @@ def targets(folder: Path) -> list[Target]:
         Target("modbus frames", samples.replies(), _frame, (GatewayError,), 20),
         Target("board map", samples.windows(), _board_map, (GatewayError,), 10),
         Target("meter profiles", samples.images(), _meter(), (GatewayError,), 6),
+        Target("MQTT packets", samples.packets(), _packets, (GatewayError,), 10),
+        Target("P1 telegrams", samples.telegrams(), _p1(), (GatewayError,), 1, is_text=True),
         Target("transactions", samples.transactions(), _transaction(), (ContractError,), 14),
         Target("contract bodies", samples.payloads(), _body(), (ContractError,), 4),
         Target("RPC answers", samples.answers(), _answer, (LightError,), 8, is_text=True),
@@ -182,6 +186,42 @@ def _meter() -> Callable[[bytes], Taken]:
         link: Any = _Meter(data[1:])
         readings = finished(read_meter(link, profile, 1, unconfirmed=True))
         return ("some implausible" if readings.implausible else "read"), False
+
+    return feed
+
+
+def _packets(data: bytes) -> Taken:
+    """What a socket gave, in two pieces."""
+    parser = Parser()
+    half = len(data) // 2
+    found = parser.feed(data[:half]) + parser.feed(data[half:])
+    return f"{min(len(found), 2)} packets", False
+
+
+class _Port:
+    """A P1 port whose newest telegram is `text`."""
+
+    name, timeout_s = "a mutant", 1.0
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    async def telegram(self, timeout_s: float) -> str:
+        return self.text
+
+    def forget(self) -> None:
+        """The driver can't believe it."""
+
+
+def _p1() -> Callable[[bytes], Taken]:
+    """With the CRC made good: a meter that was broken into, or another make's."""
+    port: Any = _Port()
+    driver = P1Driver(port, MeterConfig(1, "house", "p1_v5"))
+
+    def feed(data: bytes) -> Taken:
+        end = data.rfind(b"!") + 1
+        port.text = samples.checked(data[:end]).decode("ascii", "replace")
+        return f"{len(finished(driver.read()).values)} values", False
 
     return feed
 
