@@ -85,6 +85,7 @@ class Enforcer:
         self._clock, self._area, self._chain_id, self._root = clock, area, chain_id, root
         self._attempts: dict[bytes, Attempts] = {}
         self._checked: dict[bytes, Command] = {}
+        self._kept: set[bytes] = set()
         self.work = asyncio.Event()
 
     # ---- from the ledger -----------------------------------------------------------------------
@@ -101,14 +102,23 @@ class Enforcer:
                 command = before.get(data) or self._verified(data)
                 self._checked[data] = command
                 listed.add(command.id)
-                if not await self._store.run(self._store.store.commands.known, command.id):
+                if not await self._is_kept(command.id):
                     await self._adopt(command, data)
             except LedgerLied as error:
                 # One forged command must not keep back the others.
                 lie = error
+        self._kept &= listed
         await self._reconcile(listed)
         if lie is not None:
             raise lie
+
+    async def _is_kept(self, command_id: bytes) -> bool:
+        if command_id in self._kept:
+            return True
+        kept = await self._store.run(self._store.store.commands.known, command_id)
+        if kept:
+            self._kept.add(command_id)
+        return kept
 
     def _rows(self, value: bytes) -> list[bytes]:
         try:

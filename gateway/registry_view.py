@@ -16,8 +16,9 @@ from wireformat import cbor, codes, identity
 DEVICE, CERT, LAST = b"registry/device/", b"registry/cert/", b"metering/last/"
 CONTROL_CACHE = b"certificate/control"
 
-REFRESH_S = 60
-"""How old what is known of a board may get, in the run's clock, while the ledger is there."""
+REFRESH_S, REFRESH_WALL_S = 60, 10
+"""How old what is known of a board may get, in the run's clock with the least of it in wall time,
+while the ledger is there: two proofs a board."""
 
 
 class RegistryView:
@@ -56,7 +57,8 @@ class RegistryView:
     async def refresh(self) -> None:
         """Prove what is wanted, and now and then all that is known. Raises `LedgerError`."""
         now_ms = self._clock.mono_ms()
-        due = self._refreshed_ms is None or now_ms - self._refreshed_ms >= REFRESH_S * 1000
+        least_s = max(REFRESH_S, REFRESH_WALL_S / self._clock.wall(1.0))
+        due = self._refreshed_ms is None or now_ms - self._refreshed_ms >= least_s * 1000
         known = self._directory.addresses() if due else []
         for address in sorted({*self._directory.wanted, *known}):
             await self._prove(address)

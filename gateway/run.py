@@ -46,7 +46,7 @@ log = logging.getLogger("gateway")
 
 LEDGER_POLL_S, LEDGER_POLL_WALL_S = 1.0, 0.1
 DELIVER_POLL_S, DELIVER_POLL_WALL_S = 1.0, 0.05
-STATUS_S, STATUS_WALL_S = 5.0, 0.2
+STATUS_S, STATUS_WALL_S = 5.0, 1.0
 RETRY_WALL_S = 1.0
 """Polling intervals in the run's clock, each with the least of it in wall time."""
 

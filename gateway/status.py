@@ -73,7 +73,7 @@ def _snapshot(
 def write_status(folder: Path, status: Json) -> None:
     """Replace the file in one step, so that a reader never sees half of it."""
     draft = folder / f".{STATUS_FILE}.new"
-    draft.write_text(json.dumps(status, indent=1) + "\n")
+    draft.write_text(json.dumps(status) + "\n")
     os.replace(draft, folder / STATUS_FILE)
 
 

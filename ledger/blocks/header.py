@@ -8,6 +8,7 @@ Source: CometBFT v0.38 ``spec/core/data_structures.md`` (Header) and ``types/blo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ledger import merkle
 from ledger.blocks import proto
@@ -17,6 +18,8 @@ from ledger.blocks.times import check_time, decode_timestamp, encode_timestamp
 
 BLOCK_PROTOCOL = 11  # CometBFT v0.38 version.BlockProtocol
 MAX_CHAIN_ID_CHARS = 50
+_HASHES_KEPT = 256
+"""Whoever follows a chain asks the newest headers for their hash again and again."""
 MAX_HEIGHT = (1 << 63) - 1
 
 
@@ -45,16 +48,17 @@ class Header:
 
     def hash(self) -> bytes:
         """Block hash, 32 bytes: RFC 6962 root over the protobuf form of each field."""
-        return merkle.root(
-            [
-                self._version(),
-                proto.string_field(1, self.chain_id),
-                proto.int64_field(1, self.height),
-                encode_timestamp(self.time_ns),
-                self.last_block_id.encode(),
-                *(proto.bytes_field(1, value) for value in self._hashes()),
-            ]
-        )
+        return _hash(self)
+
+    def _leaves(self) -> list[bytes]:
+        return [
+            self._version(),
+            proto.string_field(1, self.chain_id),
+            proto.int64_field(1, self.height),
+            encode_timestamp(self.time_ns),
+            self.last_block_id.encode(),
+            *(proto.bytes_field(1, value) for value in self._hashes()),
+        ]
 
     def encode(self) -> bytes:
         """Protobuf body of ``tendermint.types.Header``."""
@@ -141,3 +145,8 @@ class Header:
             self.evidence_hash,
             self.proposer_address,
         )
+
+
+@lru_cache(maxsize=_HASHES_KEPT)
+def _hash(header: Header) -> bytes:
+    return merkle.root(header._leaves())

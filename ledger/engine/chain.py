@@ -106,6 +106,7 @@ class Chain:
         self.genesis = genesis
         self.last = last
         self.provable, self.current = snapshots
+        self._due_ms: int | None = None
         self._db = db
         self._validator = SigningKey(home.validator_seed(genesis))
         self._control_seed = home.control_seed(self.current.state)
@@ -155,7 +156,10 @@ class Chain:
 
     def due_ms(self) -> int:
         """Block time from which the contracts have work without a transaction."""
-        return next_due_ms(self.current.state, self.genesis.params, self.genesis.chain_id)
+        if self._due_ms is None:
+            genesis = self.genesis
+            self._due_ms = next_due_ms(self.current.state, genesis.params, genesis.chain_id)
+        return self._due_ms
 
     def draft(self, txs: Sequence[bytes], now_ns: int) -> Draft:
         """The next block over `txs`, executed and signed."""
@@ -194,6 +198,7 @@ class Chain:
         """Make a stored draft the tip."""
         self.last = draft.stored
         self.provable, self.current = self.current, draft.current
+        self._due_ms = None
 
 
 def load_tip(genesis: Genesis, db: ChainDb) -> tuple[StoredBlock | None, Snapshot, Snapshot]:

@@ -23,7 +23,7 @@ from ledger.engine.clock_guard import ClockGuard
 from ledger.engine.db import StoredBlock
 from ledger.engine.errors import StoreFailed
 from ledger.engine.mempool import Mempool
-from ledger.engine.schedule import Situation, plan
+from ledger.engine.schedule import MIN_STEP_MS, MIN_STEP_WALL_S, Situation, plan
 from ledger.tx import tx_id
 
 _log = logging.getLogger("truewatt.ledger")
@@ -59,6 +59,7 @@ class Engine:
         self._wake = asyncio.Event()
         self._stopping = False
         self._is_refreshed = False
+        self._step_ms = max(MIN_STEP_MS, int(1000 * MIN_STEP_WALL_S / clock.wall(1.0)))
         self._unstored: Draft | None = None
         self._last_made_ms = min(chain.last_vote_ns // _NS_PER_MS, self._now_ns() // _NS_PER_MS)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="blocks")
@@ -119,6 +120,7 @@ class Engine:
             needs_proof=chain.needs_proof,
             has_txs=len(self.mempool) > 0,
             is_refreshed=self._is_refreshed,
+            step_ms=self._step_ms,
         )
 
     def _now_ns(self) -> int:

@@ -2,7 +2,7 @@
 
 Blocks are made on demand: for transactions, for work that time alone brings (an intent to expire, a
 price to set, an asset to look at), to put the last state under a header, and as a heartbeat; at
-least `MIN_STEP_MS` apart. A block is dated when its parent was signed (CometBFT's rule). If that
+least `step_ms` apart. A block is dated when its parent was signed (CometBFT's rule). If that
 lies more than `MAX_LAG_MS` back, one empty block goes first, so that contracts see about the time
 of day; one only, however slow the disk is, for transactions must get in.
 """
@@ -14,6 +14,9 @@ from dataclasses import dataclass
 MIN_STEP_MS = 1_000
 HEARTBEAT_MS = 60_000
 MAX_LAG_MS = 5_000
+MIN_STEP_WALL_S = 0.1
+"""However fast simulated time runs, blocks come no closer in real time: each costs this machine,
+and everyone who follows the chain, the same as at speed 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class Situation:
     has_txs: bool
     is_refreshed: bool
     """The last block was the empty one that goes first."""
+    step_ms: int = MIN_STEP_MS
+    """The least time between blocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +49,12 @@ class Plan:
 
 def plan(now: Situation) -> Plan:
     """The next block, unless something happens before."""
-    earliest_ms = now.last_made_ms + MIN_STEP_MS
+    earliest_ms = now.last_made_ms + now.step_ms
     if now.has_txs or now.needs_proof:
         wanted_ms = earliest_ms
     else:
         wanted_ms = min(now.due_ms, now.last_made_ms + HEARTBEAT_MS)
     at_ms = max(wanted_ms, earliest_ms)
     lag_ms = max(now.now_ms, at_ms) - now.last_vote_ms
-    return Plan(at_ms, now.has_txs and (now.is_refreshed or lag_ms <= MAX_LAG_MS))
+    most_ms = max(MAX_LAG_MS, 2 * now.step_ms)
+    return Plan(at_ms, now.has_txs and (now.is_refreshed or lag_ms <= most_ms))

@@ -3,7 +3,8 @@
     with SqliteStore(path) as store: store.save(block); store.latest(); store.prune(keep=1000)
 
 Headers and commits are kept in their canonical protobuf form, each validator set once. A block is
-checked against its hash when it is read back. Calls are short and block; use one thread.
+checked against its hash when it is read back; the newest that were are kept in memory too, for
+each proof asks for one of them. Calls are short and block; use one thread.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from ledger.blocks.commit import Commit
 from ledger.blocks.errors import BlockError
@@ -19,6 +21,7 @@ from ledger.blocks.validators import ValidatorSet
 from ledger.light.errors import ConflictingHeaders, InvalidLightBlock, StoreError
 from ledger.light.light_block import LightBlock
 
+_REMEMBERED = 32
 _SCHEMA = """
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
@@ -45,6 +48,7 @@ class SqliteStore:
 
     def __init__(self, path: Path, busy_timeout_s: float = 5.0) -> None:
         self._path = path
+        self._recent: dict[int, LightBlock] = {}
         try:
             self._db = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None)
             self._db.executescript(_SCHEMA)
@@ -91,14 +95,18 @@ class SqliteStore:
                 ),
             ]
         )
+        self._remember(block)
 
     def at(self, height: int) -> LightBlock | None:
         """Block of ``height``, if kept."""
+        if (recent := self._recent.get(height)) is not None:
+            return recent
         return self._read(f"{_SELECT} WHERE height = ?", height)
 
     def latest(self) -> LightBlock | None:
         """Block of the greatest height, if any."""
-        return self._read(f"{_SELECT} ORDER BY height DESC LIMIT 1")
+        greatest = self._row("SELECT max(height) FROM light_blocks")
+        return None if greatest is None or greatest[0] is None else self.at(greatest[0])
 
     def lowest_above(self, height: int) -> LightBlock | None:
         """Block of the smallest kept height above ``height``, if any."""
@@ -112,6 +120,7 @@ class SqliteStore:
         """Forget all but the ``keep`` newest blocks, and the validator sets that only they used."""
         if keep < 1:
             raise ValueError("the newest block must stay: keep must be at least 1")
+        self._recent.clear()
         newest = "SELECT height FROM light_blocks ORDER BY height DESC LIMIT ?"
         used = "SELECT validators_hash FROM light_blocks"
         self._write(
@@ -132,11 +141,24 @@ class SqliteStore:
             raise StoreError(f"{self._path}: cannot write: {error}") from error
 
     def _read(self, query: str, *values: int) -> LightBlock | None:
+        row = self._row(query, *values)
+        if row is None:
+            return None
+        block = self._restore(*row)
+        self._remember(block)
+        return block
+
+    def _row(self, query: str, *values: int) -> tuple[Any, ...] | None:
         try:
-            row = self._db.execute(query, values).fetchone()
+            row: tuple[Any, ...] | None = self._db.execute(query, values).fetchone()
         except sqlite3.Error as error:
             raise StoreError(f"{self._path}: cannot read: {error}") from error
-        return None if row is None else self._restore(*row)
+        return row
+
+    def _remember(self, block: LightBlock) -> None:
+        self._recent[block.height] = block
+        if len(self._recent) > _REMEMBERED:
+            del self._recent[min(self._recent)]
 
     def _restore(
         self, height: int, block_hash: bytes, header: bytes, votes: bytes, validators: bytes

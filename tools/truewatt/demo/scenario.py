@@ -28,6 +28,11 @@ FIRST_METER = 11
 MAX_METERS_PER_MLMD = 100
 MAX_MLMDS = 30
 
+METER_POLL_MS, MLMD_POLL_MS = 5_000, 2_000
+"""A meter's registers are read once a minute: a dozen samples of each. An M-LMD protects."""
+GATEWAY_POLL_S = 20
+"""A third of the boards' minute; commands and what they bring don't wait for it."""
+
 OVERLOAD_DELAY_MS = 900_000
 """The overload limit stands for a warming cable: the contract has this long to shed before the
 breaker would. The fixed limit acts within a second."""
@@ -236,20 +241,27 @@ def _home(home: HomePlan) -> dict[str, object]:
 
 def board_config(scenario: Scenario, name: str, operator_root: bytes) -> dict[str, object]:
     """`/config.json` of one board, as an installer would write it."""
+    is_mlmd = name in scenario.mlmds
+    metering = {
+        "driver": "pzem004t",
+        "uart": 2,
+        "poll_ms": MLMD_POLL_MS if is_mlmd else METER_POLL_MS,
+        # At x60 an answer that takes 8 real ms is 500 simulated ones late: be patient.
+        "timeout_ms": 12_000,
+    }
     config: dict[str, object] = {
         "name": name,
         "chain_id": CHAIN_ID,
         "area": AREA,
         "operator_root": operator_root.hex(),
-        # At x60 an answer that takes 8 real ms is 500 simulated ones late: be patient.
-        "metering": {"driver": "pzem004t", "uart": 2, "poll_ms": 2000, "timeout_ms": 12_000},
+        "metering": metering,
         "interval_s": 60,
         "boundary_s": 900,
         "comms_timeout_s": 600,
         "journal_kib": 768,
         "wdt_ms": 60_000,
     }
-    if name in scenario.mlmds:
+    if is_mlmd:
         section = scenario.section_of(name)
         return config | {
             "role": "mlmd",

@@ -70,7 +70,8 @@ class BoardSpec:
     board with 32-bit words (doubled on 64-bit ones); `firmware`: source tree, the project's if
     None; `spi`: the registers of a chip on SPI (wires/atm90e32.py); `flash_image`: in the board's
     folder if None; `radio`: it has one, with a network that is there while no file `radio.down` is
-    in the board's folder; `paced`: UART.flush lasts as long as bits.
+    in the board's folder; `paced`: UART.flush lasts as long as bits;
+    `gc_patience`: how many times less often than the firmware asks its heap is collected.
     """
 
     name: str
@@ -86,6 +87,7 @@ class BoardSpec:
     precompiled: bool = True
     radio: bool = False
     paced: bool = False
+    gc_patience: int = 1
 
     @property
     def firmware_tree(self) -> Path:
@@ -127,6 +129,7 @@ def write_board_json(
         "charges": vars(spec.charges),
         "paced": spec.paced,
         "network": str(path.parent.absolute() / "radio.down") if spec.radio else None,
+        "gc_patience": spec.gc_patience,
         "reset_cause": last_exit.reset_cause,
         "unique_id": list(spec.unique_id),
         "patience_ms": _PATIENCE_MS,

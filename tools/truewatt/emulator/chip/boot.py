@@ -53,6 +53,7 @@ def _replace_modules():
     for name in _MODULES:
         sys.modules[name] = __import__(name)
     sys.modules["_asyncio"] = __import__("chip_asyncio")
+    sys.modules["gc"] = __import__("chip_gc")
 
 
 def _plug_in_spi(board):
@@ -71,6 +72,7 @@ def _configure(board):
     import esp32
     import machine
 
+    sys.modules["gc"].patience = board["gc_patience"]
     charges = board["charges"]
     chip_charges.erase_block_us = charges["erase_block_us"]
     chip_charges.program_page_us = charges["program_page_us"]

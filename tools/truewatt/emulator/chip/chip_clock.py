@@ -5,6 +5,7 @@ origins do not matter here: a chip only knows how long it has been on.
 """
 
 import os
+import sys
 
 import utime
 
@@ -36,6 +37,7 @@ _debt_us = 0
 
 
 def _advance():
+    """Take real time over in steps: on 32-bit words the whole of it would not fit an int."""
     global _last, _fraction, _us, _ms, _ms_us, _s, _s_ms
     raw = _ticks_us()
     step = _ticks_diff(raw, _last) * num
@@ -72,6 +74,26 @@ def since_boot():
     """Simulated time since power-on as (seconds, microseconds)."""
     _advance()
     return _s, _s_ms * 1000 + _ms_us
+
+
+def _direct():
+    """The clock's functions for 64-bit words, where real time since power-on fits a small int.
+
+    They are asked a thousand times a second.
+    """
+    start, period, raw, diff, num_, den_ = _last, _mask, _ticks_us, _ticks_diff, num, den * 1000
+
+    def direct_us():
+        return diff(raw(), start) * num_ * 1000 // den_ & period
+
+    def direct_ms():
+        return diff(raw(), start) * num_ // den_ & period
+
+    return direct_us, direct_ms
+
+
+if sys.maxsize > 1 << 32:
+    ticks_us, ticks_ms = _direct()
 
 
 def real_us(simulated_us):

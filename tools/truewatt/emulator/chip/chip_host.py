@@ -39,6 +39,7 @@ _getpid = _libc.func("i", "getpid", "")
 _setitimer = _libc.func("i", "setitimer", "ipp")
 _rename = _libc.func("i", "rename", "ss")
 _tcflush = _libc.func("i", "tcflush", "ii")
+_ppoll = _libc.func("i", "ppoll", "pLpp")
 _no_timer = array("l", (0, 0, 0, 0))
 _count = array("i", (0,))
 
@@ -75,6 +76,49 @@ def unread(fd):
     """Bytes received on `fd` and not yet read."""
     _ioctl(fd, _FIONREAD, _count)
     return _count[0]
+
+
+class Waiter:
+    """Waits for descriptors in numbered places: an array of C's `struct pollfd`.
+
+    A place is two ints: the descriptor (negative: none), and what is waited for in the lower half
+    of the second, what was seen in the upper.
+    """
+
+    def __init__(self):
+        self._polled = array("i")
+        self._until = array("l", (0, 0))
+
+    def set(self, at, fd, mask):
+        """Wait for `mask` on `fd` in place `at`; places are made in order."""
+        polled = self._polled
+        if 2 * at == len(polled):
+            polled.extend(array("i", (fd, mask)))
+        else:
+            polled[2 * at] = fd
+            polled[2 * at + 1] = mask
+
+    def change(self, at, mask):
+        """Wait for `mask` in place `at` from now on."""
+        self._polled[2 * at + 1] = mask
+
+    def mask(self, at):
+        """What place `at` waits for."""
+        return self._polled[2 * at + 1] & 0xFFFF
+
+    def event(self, at):
+        """What the last wait saw in place `at`."""
+        return self._polled[2 * at + 1] >> 16
+
+    def wait(self, count, real_us):
+        """Wait in the first `count` places, for ever if `real_us` is negative; whether one is
+        ready."""
+        until = None
+        if real_us >= 0:
+            until = self._until
+            until[0] = real_us // 1000000
+            until[1] = real_us % 1000000 * 1000
+        return _ppoll(self._polled, count, until, None) > 0
 
 
 def lock(fd):

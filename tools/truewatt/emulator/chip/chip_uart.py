@@ -58,6 +58,9 @@ class UART(_io.IOBase):
             return ready | (arg & _select.POLLIN if self.any() else 0)
         return 0
 
+    def _descriptor(self):
+        return self._stream.fileno()
+
     def any(self):
         """Bytes that can be read without waiting."""
         return _host.unread(self._stream.fileno())
