@@ -126,7 +126,7 @@ def _point(scenario: Scenario, sampler: Sampler, report: dict[str, Any]) -> Poin
 def _heading() -> str:
     names = ("boards", "speed", "CPU %", "PSS MiB", "gateway MiB", "p50 s", "p99 s", "records/s")
     limits = ("", "limit", MAX_CPU_PERCENT, "", MAX_GATEWAY_RSS_MIB, "", MAX_P99_S, "")
-    lines = [f"{name:>11}" for name in (*names, "lost")], [f"{x:>11}" for x in (*limits, 0)]
+    lines = [f"{name:>12}" for name in (*names, "lost")], [f"{x:>12}" for x in (*limits, 0)]
     return "\n".join("".join(line) for line in lines)
 
 
@@ -144,7 +144,7 @@ def _row(point: Point) -> str:
     )
     parts = ", ".join(f"{name} {share}" for name, share in point.cpu_by_part.items())
     over = f"   OVER: {', '.join(point.over)}" if point.over else ""
-    return "".join(f"{cell:>11}" for cell in cells) + f"   ({parts}){over}"
+    return "".join(f"{cell:>12}" for cell in cells) + f"   ({parts}){over}"
 
 
 def main(argv: list[str]) -> int:
