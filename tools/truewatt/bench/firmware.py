@@ -26,7 +26,7 @@ from truewatt.cli import run
 from truewatt.emulator.board import NO_CHARGES, BoardSpec, EmulatedBoard
 from truewatt.emulator.board_files import FLASH_BYTES
 from truewatt.emulator.mpy_tree import build_tree, compile_tree
-from truewatt.emulator.physics.feeder import Channel
+from truewatt.emulator.physics.channel import Channel
 from truewatt.emulator.wires.atm90e32 import Atm90e32Chip, Balanced
 from truewatt.emulator.wires.tty import Tty
 from truewatt.mpybuild import compile_package, native_march

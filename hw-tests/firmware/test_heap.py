@@ -1,0 +1,14 @@
+"""What whole boards leave of their heap after their start: a floor that no change may break."""
+
+import pytest
+
+from truewatt.bench.firmware import _free_heap
+
+FLOOR_BYTES = {"meter": 20 * 1024, "mlmd": 13 * 1024}
+"""About 8 KiB of it are garbage while a record is signed. The M-LMD's is to reach the meter's."""
+
+
+@pytest.mark.parametrize("role", ["meter", "mlmd"])
+def test_a_board_keeps_heap_free(tmp_path, role):
+    figure = _free_heap(tmp_path / role, role)
+    assert figure.value >= FLOOR_BYTES[role], figure.row()
