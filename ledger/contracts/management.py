@@ -157,7 +157,7 @@ def _decide_asset(ctx: Context, area: int, suffix: bytes, wishes: Preferences, p
     address, number = suffix[:_ADDRESS_END], suffix[_ADDRESS_END]
     device = registry.need_device(ctx, address)
     key = ASSET + u32(area) + suffix
-    asset = ctx.load(Asset, key)
+    asset, before = ctx.load(Asset, key), ctx.load(Asset, key)
     if asset is None or device.status != ACTIVE:
         return NEVER_MS
     asks_again_ms = optout.asks_again_ms(ctx, address)
@@ -174,7 +174,8 @@ def _decide_asset(ctx: Context, area: int, suffix: bytes, wishes: Preferences, p
         asset.renew_ms = renewal_ms(ctx)
     if found.want == asset.desired:
         asset.reason = found.why
-    ctx.save(key, asset)
+    if asset != before:
+        ctx.save(key, asset)
     return min(found.due_ms, asset.renew_ms or NEVER_MS)
 
 

@@ -263,10 +263,10 @@ def known_hash(ctx: Context, address: bytes, epoch: int, seq: int) -> bytes | No
     """Hash start (16 bytes) of the admitted record of that place, if still in the window."""
     window = ctx.state.get(WINDOW + address) or b""
     place = epoch.to_bytes(4, "big") + seq.to_bytes(4, "big")
-    for at in range(0, len(window), _SLOT_BYTES):
-        if window[at : at + 8] == place:
-            return window[at + 8 : at + _SLOT_BYTES]
-    return None
+    at = window.find(place)
+    while at % _SLOT_BYTES and at >= 0:
+        at = window.find(place, at + 1)
+    return window[at + 8 : at + _SLOT_BYTES] if at >= 0 else None
 
 
 def _freeze(ctx: Context, new: _Arrival, reason: int, first: bytes) -> int:

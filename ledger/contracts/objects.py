@@ -8,6 +8,7 @@ Field order is the format: append new fields at the end with a default, never re
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from wireformat import cbor
@@ -52,11 +53,32 @@ def pack(item: DataclassInstance) -> bytes:
 
 
 def unpack(cls: type[T], data: bytes) -> T:
-    """The object behind bytes that `pack` wrote."""
+    """The object behind bytes that `pack` wrote, the caller's own."""
+    values, lists = _values(data)
+    if not lists:
+        return cls(*values)
+    own = list(values)
+    for at in lists:
+        own[at] = _own(own[at])
+    return cls(*own)
+
+
+@lru_cache(maxsize=8_192)
+def _values(data: bytes) -> tuple[tuple[object, ...], tuple[int, ...]]:
+    """Field values in order, and which of them are lists.
+
+    Most objects are read in every block and change seldom, so decoding them once is enough.
+    """
     pairs = cbor.decode(data)
     if not isinstance(pairs, dict):
-        raise TypeError(f"{cls.__name__}: state value is no map")
-    return cls(*(pairs[i] for i in range(len(pairs))))
+        raise TypeError("a state value is no map")
+    values = tuple(pairs[i] for i in range(len(pairs)))
+    return values, tuple(at for at, value in enumerate(values) if isinstance(value, list))
+
+
+def _own(value: object) -> object:
+    """A value that can be changed without anyone else seeing it."""
+    return [_own(item) for item in value] if isinstance(value, list) else value
 
 
 @dataclass(slots=True)

@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+from ledger.contracts import objects
+
 _RUN = """
 from ledger import setup
 from ledger.state import StateTree
@@ -41,3 +43,13 @@ def _root(hash_seed: str) -> str:
 def test_the_order_of_sets_and_dicts_never_reaches_the_state():
     roots = {_root(seed) for seed in ("0", "1", "4242")}
     assert len(roots) == 1
+
+
+def test_an_object_read_twice_is_not_shared():
+    """Decoded values are cached; whoever changes a list must not change another reader's."""
+    data = objects.pack(objects.PriceInterval(5, 7, [[1, 2], [3, 4]]))
+    first, second = (objects.unpack(objects.PriceInterval, data) for _ in range(2))
+    first.generated_wh[0][1] = 99
+    first.generated_wh.append([5, 6])
+    assert second.generated_wh == [[1, 2], [3, 4]]
+    assert objects.pack(objects.unpack(objects.PriceInterval, data)) == data
