@@ -65,6 +65,23 @@ def test_the_report_is_complete(quiet_run: DemoRun) -> None:
     assert min(report["peak_load_w"].values()) > 0
 
 
+def test_the_report_tells_of_each_home_asset_and_command(quiet_run: DemoRun) -> None:
+    report = quiet_run.report
+    assert [home["name"] for home in report["homes"]] == ["h1", "h2", "h3"]
+    loads = sum(home["load_wh"] for home in report["homes"])
+    assert 0 < loads <= report["energy_metered_wh"]
+    for home in report["homes"]:
+        least, most = report["price_micro_per_kwh"].values()
+        assert least <= 1000 * home["cost_micro"] / home["load_wh"] <= most
+    assert {"water_heater", "ev"} <= {asset["asset"] for asset in report["assets"]}
+    unmet = [f"{a['home']} {a['asset']}" for a in report["assets"] if not a["met"]]
+    assert report["assets_unmet"] == unmet
+    assert len(report["commands"]) == report["commands_issued"]
+    done = [life for life in report["commands"] if life["status"] == "done"]
+    assert len(done) == report["commands_done"]
+    assert all(life["issued_ms"] <= life["ended_ms"] + MATCH_MS for life in done)
+
+
 def test_nothing_is_lost_doubled_or_foreign(quiet_run: DemoRun) -> None:
     report = quiet_run.report
     counts = [report[f"readings_{how}"] for how in ("lost", "duplicated", "foreign")]

@@ -78,6 +78,10 @@ class PhysicsLog:
             default=0.0,
         )
 
+    def least(self, column: str) -> float:
+        """The lowest sampled value."""
+        return min(self._columns[column], default=0.0)
+
     def peak(self, column: str) -> float:
         """The highest sampled value."""
         return max(self._columns[column], default=0.0)

@@ -15,7 +15,7 @@ from gateway.store import Head, Store, StoreError
 from ledger.clock import ENV, Clock
 from ledger.rpc.client import RpcClient, RpcError
 from ledger.tx import tx_id
-from truewatt.demo import chaos, outcome, report, site
+from truewatt.demo import chaos, details, outcome, report, site
 from truewatt.demo.observer import Observer
 from truewatt.demo.parts import Part, PartFailed, ProcessPart, wait_for_file
 from truewatt.demo.progress import Progress
@@ -204,8 +204,14 @@ def run(
         found |= observer.findings()
     broken = [line for observer in observers for line in observer.failures()]
     found["failures"] = report.failures(found) + broken
-    (run_dir / "report.json").write_text(json.dumps(found, indent=2) + "\n")
+    _write(run_dir, found)
+    found |= details.of(run_dir)
+    _write(run_dir, found)
     return found
+
+
+def _write(run_dir: Path, found: dict[str, object]) -> None:
+    (run_dir / "report.json").write_text(json.dumps(found, indent=2) + "\n")
 
 
 def _is_drained(path: Path, boards: set[bytes], aside: set[bytes], end_s: int) -> bool:

@@ -1,0 +1,109 @@
+"""The long part of a report: each home, each asset's promise, each command, by name.
+
+Read from the run's folder once `report.json` has the sums; docs/demo.md lists every key.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from truewatt.demo.html import metered
+from truewatt.demo.html.chain import Life
+from truewatt.demo.html.run_data import RunData, load
+from truewatt.demo.physics_log import PhysicsLog
+from truewatt.emulator.physics.profiles import load_profiles
+
+UNMET_WH = 50.0
+"""Below that a promise is kept: less than a minute of a car's charging."""
+
+_STATE = re.compile(r"(\w+)\.(\w+)\.(unmet_wh|temperature_c|soc)")
+
+
+def of(folder: Path) -> dict[str, object]:
+    """Keys `homes`, `assets`, `assets_unmet`, `commands`, `profiles` of a finished run's report."""
+    run = load(folder)
+    assets = _assets(run.physics)
+    return {
+        "homes": _homes(run),
+        "assets": assets,
+        "assets_unmet": [f"{a['home']} {a['asset']}" for a in assets if not a["met"]],
+        "commands": [_command(life) for life in _lives(run)],
+        "profiles": _profiles(folder),
+    }
+
+
+def _profiles(folder: Path) -> dict[str, object] | None:
+    """Where the homes' loads came from; None for modelled ones. With fewer sites than homes some
+    homes live the same site's days, moved in time."""
+    rig = json.loads((folder / "rig.json").read_bytes())
+    if rig["profiles"] is None:
+        return None
+    path = Path(rig["profiles"])
+    sites = len(load_profiles(path).sites)
+    homes = len(rig["homes"])
+    return {"file": path.name, "sites": sites, "homes": homes, "reused": homes > sites}
+
+
+def _homes(run: RunData) -> list[dict[str, object]]:
+    """Energy in Wh by the signed readings, cost in micro-units at the prices in force."""
+    found: list[dict[str, object]] = []
+    for section, names in run.sections.items():
+        for name in names:
+            board = run.meters.get(name, "")
+            own = run.metered.get(board, metered.Metered())
+            cost, worth = metered.costs(own, run.chain.prices)
+            found.append(
+                {
+                    "name": name,
+                    "section": section,
+                    "meter": board,
+                    "load_wh": metered.total_wh(own.taken),
+                    "solar_wh": metered.total_wh(own.given),
+                    "cost_micro": cost,
+                    "solar_worth_micro": worth,
+                }
+            )
+    return found
+
+
+def _assets(physics: PhysicsLog) -> list[dict[str, object]]:
+    """What physics says of each asset at the end: energy that its owner went without, in Wh (for a
+    car at its departure), charge as a share, the coldest temperature."""
+    states: dict[tuple[str, str], dict[str, object]] = {}
+    for column in physics.columns():
+        match = _STATE.fullmatch(column)
+        if match is None:
+            continue
+        home, asset, key = match.groups()
+        state = states.setdefault((home, asset), {"home": home, "asset": asset, "met": True})
+        last = physics.at(column, physics.t_ms[-1])
+        if key == "unmet_wh":
+            state |= {key: round(last, 1), "met": last <= UNMET_WH}
+        elif key == "soc":
+            state[key] = round(last, 4)
+        else:
+            state["least_temperature_c"] = round(physics.least(column), 2)
+    return [states[key] for key in sorted(states)]
+
+
+def _lives(run: RunData) -> list[Life]:
+    return sorted(run.chain.lives.values(), key=lambda life: (life.issued_ms, life.id))
+
+
+def _command(life: Life) -> dict[str, object]:
+    """Times in simulated Unix ms; `ended_ms` of one that is done is when its board acted."""
+    return {
+        "id": life.id,
+        "board": life.board,
+        "asset": life.asset,
+        "action": life.action,
+        "value": life.value,
+        "why": life.why,
+        "issued_ms": life.issued_ms,
+        "delivered_ms": life.delivered_ms,
+        "ended_ms": life.ended_ms,
+        "status": life.status,
+        "reason": life.reason,
+    }
