@@ -51,7 +51,7 @@ def _home(section: str, name: str) -> dict[str, Any]:
         "assets": {
             "water_heater": {"closed": True, "power_w": 2000.0, "temperature_c": 54.2},
             "ev": {"closed": False, "power_w": 0.0, "soc": 0.47, "connected": True},
-            "battery": {"power_w": -1200.0, "soc": 1.0},
+            "battery": {"closed": True, "power_w": -1200.0, "soc": 1.0},
         },
     }
 

@@ -19,6 +19,11 @@ def test_state_becomes_the_world() -> None:
     home = world.homes["h4"]
     assert (home.meter, home.bypass, home.pv_w) == ("m4", 0.5, 1_210.0)
     assert home.assets["battery"].on is None
+    assert home.assets["water_heater"].on is True
+    answer = state()
+    answer["homes"]["h4"]["assets"]["heat_pump"] = {"closed": True, "mode": 3, "power_w": 900.0}
+    pump = rig_source.world(answer).homes["h4"].assets["heat_pump"]
+    assert (pump.on, pump.mode) == (None, 3)
     assert home.assets["battery"].soc == 1.0
 
 

@@ -60,7 +60,9 @@ def _home(name: str, item: Json) -> Home:
 
 
 def _asset(kind: str, item: Json) -> Asset:
-    closed, mode = item.get("closed"), item.get("mode")
+    mode = item.get("mode")
+    # What is commanded by watts or by mode has no contact that says anything.
+    closed = None if kind == "battery" or mode is not None else item.get("closed")
     return Asset(
         kind=kind,
         on=None if closed is None else bool(closed),
