@@ -145,17 +145,11 @@ class Gatherer:
 
     def _read_rig(self) -> World | None:
         try:
-            world = self._world()
+            world = rig_source.world(self._ask({"cmd": "state"}))
         except (*_DOWN, RigCommandError):
             return None
         self._heard_s["rig"] = self._now_s()
         return world
-
-    def _world(self) -> World:
-        try:
-            return rig_source.world(self._ask({"cmd": "state"}))
-        except RigCommandError:
-            return rig_source.world_of_status(self._ask({"cmd": "status"}), self._rig)
 
     def _read_gateway(self) -> tuple[Gateway | None, list[Event]]:
         try:
