@@ -36,7 +36,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where to write")
     parser.add_argument("--host", required=True, help="the broker's name or address")
     parser.add_argument("--area", type=int, required=True, help="the gateway's area")
     parser.add_argument("--gateway", default="gw1", help="the gateway's name (gw1)")

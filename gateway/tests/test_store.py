@@ -16,6 +16,7 @@ from gateway.store import (
     Permit,
     Refusal,
     Store,
+    StoreConflict,
     StoreCorrupt,
     StoreError,
     StoreFull,
@@ -309,3 +310,21 @@ def test_killed_in_the_middle_of_commits_nothing_acked_is_lost(path):
 
 def test_the_lock_wait_is_bounded():
     assert database.BUSY_TIMEOUT_MS <= 5000
+
+
+def test_two_ways_to_one_board_never_store_a_record_twice(tmp_path):
+    """A bus and a broker judge the same records against one head; the second to commit must not."""
+    meter = SigningBoard()
+    rows = [meter.add() for _ in range(4)]
+    store = Store.open(tmp_path / "gateway.db")
+    first, second = batch_of(meter, rows[:3], 0), batch_of(meter, rows[:2], 0)
+    first.checked = second.checked = True
+    store.commit(first)
+    with pytest.raises(StoreConflict):
+        store.commit(second)
+    assert store.counts() == {meter.address: 3}
+    third = batch_of(meter, rows[3:], 3)
+    third.before, third.checked = store.head(meter.address), True
+    store.commit(third)
+    assert len(store.outbox) == 4
+    store.close()
