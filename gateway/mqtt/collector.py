@@ -4,8 +4,6 @@ socket -> intake -> signatures (threads) -> rules and commit (store's thread) ->
 """
 
 import asyncio
-import logging
-import random
 import ssl
 import sys
 from functools import lru_cache
@@ -27,14 +25,12 @@ from gateway.mqtt.errors import (
     TopicMismatch,
 )
 from gateway.mqtt.intake import Intake, Waiting, confirm
+from gateway.mqtt.line import Line
 from gateway.mqtt.packets import Message
 from gateway.store import Head, StoreError
-from gateway.tasks import is_cancelled
 from wireformat import mqtt_map as m
 from wireformat.control import Ack
 from wireformat.errors import WireError
-
-log = logging.getLogger("gateway")
 
 BATCH = 1000
 """Records in one commit, at most."""
@@ -43,7 +39,6 @@ SWITCH_S = 0.0005
 """How long a thread may keep the interpreter from another that has just checked a signature: at the
 usual 5 ms, two threads would check 400 a second while a batch is judged."""
 
-RETRY_FIRST_S, RETRY_MOST_S = 0.2, 30.0
 STORE_RETRY_S = 1.0
 
 ODD_S = 600
@@ -56,8 +51,9 @@ class MqttCollector:
     def __init__(self, tools: Tools, config: MqttConfig, area: int, name: str) -> None:
         self._tools, self._config, self._area = tools, config, area
         self._client_id = config.client_id or f"truewatt-{name}"
-        self._connection: Connection | None = None
-        self._up = False
+        # Two, so that no backlog of records stands before what a board says of its command.
+        self._records = self._line("", m.REC)
+        self._talk = self._line("-talk", m.OUT)
         self._examined: asyncio.Queue[list[Waiting]] = asyncio.Queue(1)
         self.broker = BrokerProcess(config.host, config.port) if config.embedded else None
         self.intake = Intake()
@@ -67,12 +63,16 @@ class MqttCollector:
         self.counts: dict[str, int] = {}
         self._odd_ms: dict[str, int] = {}
         self._heads: dict[bytes, Head] = {}
-        self.connects = 0
 
     @property
     def is_open(self) -> bool:
         """Whether the broker is there and sends what boards say."""
-        return self._up
+        return self._records.connection is not None and self._talk.connection is not None
+
+    @property
+    def connects(self) -> int:
+        """How often a connection was made."""
+        return self._records.connects + self._talk.connects
 
     async def run(self) -> None:
         """Collect for ever."""
@@ -83,7 +83,8 @@ class MqttCollector:
             async with asyncio.TaskGroup() as group:
                 if self.broker is not None:
                     group.create_task(self.broker.run(self._report), name="mqtt broker")
-                group.create_task(self._stay_connected(), name="mqtt connection")
+                group.create_task(self._records.run(), name="mqtt records")
+                group.create_task(self._talk.run(), name="mqtt talk")
                 group.create_task(self._examine(), name="mqtt signatures")
                 group.create_task(self._settle(), name="mqtt commits")
                 group.create_task(self.acker.run(), name="mqtt acks")
@@ -97,51 +98,26 @@ class MqttCollector:
 
     # ---- the connection ------------------------------------------------------------------------
 
-    async def _stay_connected(self) -> None:
-        wait_s = RETRY_FIRST_S
-        while not is_cancelled():
-            try:
-                connection = await self._connect()
-            except CollectError as error:
-                self._report(error)
-                # Not in step: a broker that comes back meets its clients one by one.
-                await asyncio.sleep(wait_s * random.uniform(0.5, 1.5))
-                wait_s = min(2 * wait_s, RETRY_MOST_S)
-                continue
-            wait_s = RETRY_FIRST_S
-            try:
-                self._report(await connection.closed)
-            finally:
-                self._connection, self._up = None, False
-                await connection.close()
+    def _line(self, suffix: str, leaf: str) -> Line:
+        config, key = self._config, f"mqtt{suffix}"
 
-    async def _connect(self) -> Connection:
-        config = self._config
-        address = Address(
-            config.host,
-            config.port,
-            self._client_id,
-            _tls(config),
-            config.user,
-            config.password,
-        )
-        connection = Connection(address, self._take)
-        self._connection = connection
-        try:
-            await connection.open([(f"{m.PREFIX}/{self._area}/+/{leaf}", 1) for leaf in _READ])
-        except BaseException:
-            self._connection = None
-            raise
-        self.connects, self._up = self.connects + 1, True
-        self._tools.notices.clear("mqtt")
-        log.info("mqtt: connected to %s as %s", address, self._client_id)
-        return connection
+        def address() -> Address:
+            name = self._client_id + suffix
+            tls = _tls(config)
+            return Address(config.host, config.port, name, tls, config.user, config.password)
+
+        def tell(error: CollectError | None) -> None:
+            if error is None:
+                self._tools.notices.clear(key)
+                self._tools.notices.clear("mqtt broker")
+            else:
+                self._notice(key, error)
+
+        return Line(address, [f"{m.PREFIX}/{self._area}/+/{leaf}"], self._take, tell)
 
     # ---- what comes ----------------------------------------------------------------------------
 
-    def _take(self, messages: list[Message]) -> None:
-        connection = self._connection
-        assert connection is not None
+    def _take(self, messages: list[Message], connection: Connection) -> None:
         done = []
         for message in messages:
             try:
@@ -231,10 +207,11 @@ class MqttCollector:
         return board is None or bool(self.boards.send(board, Ack.CODE, data, m.ACK))
 
     def _publish(self, device: bytes, leaf: str, payload: bytes) -> None:
-        if self._connection is None:
+        connection = self._talk.connection
+        if connection is None:
             raise BrokerLost("no connection", self._config.host)
         try:
-            self._connection.publish(m.topic(self._area, device, leaf), payload)
+            connection.publish(m.topic(self._area, device, leaf), payload)
         except BrokerBusy as error:
             self._odd(error)
             raise
@@ -258,7 +235,7 @@ class MqttCollector:
                     self._tools.notices.clear(f"mqtt {code}")
 
     def _report(self, error: CollectError) -> None:
-        self._notice("mqtt", error)
+        self._notice("mqtt broker", error)
 
     def _notice(self, key: str, error: CollectError) -> None:
         self._tools.notices.report(key, error, self._tools.clock.unix_ms())
