@@ -33,6 +33,10 @@ METER_POLL_MS, MLMD_POLL_MS = 5_000, 2_000
 GATEWAY_POLL_S = 20
 """A third of the boards' minute; commands and what they bring don't wait for it."""
 
+SECTION_CS = 5
+CHIP_MOST_A = 65
+"""A section's ATM90E32: its chip select pin, and where its current registers end."""
+
 OVERLOAD_DELAY_MS = 900_000
 """The overload limit stands for a warming cable: the contract has this long to shed before the
 breaker would. The fixed limit acts within a second."""
@@ -83,6 +87,11 @@ class Section:
         """The M-LMD trips within a second above it."""
         wanted_w = max(FIXED_LIMIT_W_PER_HOME * len(self.homes), LEAST_FIXED_LIMIT_W)
         return min(wanted_w, MOST_FIXED_LIMIT_W)
+
+    @property
+    def transformer_ratio(self) -> int:
+        """Of the section's current transformers: a phase may carry twice its share of the limit."""
+        return 1 + 2 * self.fixed_limit_w // (3 * 230 * CHIP_MOST_A)
 
     @property
     def overload_limit_w(self) -> int:
@@ -214,13 +223,22 @@ def rig_config(scenario: Scenario) -> dict[str, object]:
             for section in scenario.sections
         ],
         "boards": {
-            **{name: {"role": "mlmd"} for name in scenario.mlmds},
+            **{
+                section.mlmd: {"role": "mlmd", "sensors": [_section_chip(section)]}
+                for section in scenario.sections
+            },
             **{home.meter: {"role": "meter", "home": home.name} for home in scenario.homes},
         },
         "homes": [_home(home) for home in scenario.homes],
         "profiles": None if scenario.profiles is None else str(scenario.profiles.absolute()),
         "start_local": f"{scenario.start_min // 60:02d}:{scenario.start_min % 60:02d}",
     }
+
+
+def _section_chip(section: Section) -> dict[str, object]:
+    """Three phases with direction: a section that exports must not look like one that draws."""
+    chip = {"chip": "atm90e32", "measure": "section", "cs": SECTION_CS}
+    return chip | {"ratio": section.transformer_ratio}
 
 
 def _home(home: HomePlan) -> dict[str, object]:
@@ -245,7 +263,7 @@ def board_config(scenario: Scenario, name: str, operator_root: bytes) -> dict[st
     metering = {
         "driver": "pzem004t",
         "uart": 2,
-        "poll_ms": MLMD_POLL_MS if is_mlmd else METER_POLL_MS,
+        "poll_ms": METER_POLL_MS,
         # At x60 an answer that takes 8 real ms is 500 simulated ones late: be patient.
         "timeout_ms": 12_000,
     }
@@ -266,6 +284,12 @@ def board_config(scenario: Scenario, name: str, operator_root: bytes) -> dict[st
         return config | {
             "role": "mlmd",
             "bus": {"address": 1, "uart": 1},
+            "metering": {
+                "driver": "atm90e32",
+                "cs": SECTION_CS,
+                "ratio": section.transformer_ratio,
+                "poll_ms": MLMD_POLL_MS,
+            },
             "channels": [{"kind": "section", "energy": "grid", "sensor": 1}],
             "relays": [{"pin": RELAY_PINS[0], "safe": "closed", "name": "breaker"}],
             "fixed_limit_w": section.fixed_limit_w,

@@ -96,6 +96,7 @@ def make_board(
         uart1=lines / f"{name}.uart1",
         uart2=lines / f"{name}.uart2",
         pins=run_dir / "rig" / f"{name}.pins",
+        spi=run_dir / "rig" / f"{name}.spi" if name in scenario.mlmds else None,
         arch=scenario.arch,
         gc_patience=_GC_PATIENCE,
     )
