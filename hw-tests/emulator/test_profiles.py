@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from truewatt.emulator.physics.profiles import ProfileError, load_profiles
+from truewatt.emulator.physics.profiles import ProfileError, Profiles, load_profiles
+from truewatt.emulator.physics.pv_profiles import add_pv
 from truewatt.emulator.physics.sources import MeasuredHome, ModelledHome, spread
+from truewatt.emulator.rig_config import parse_rig_config
+from truewatt.emulator.world import World
 
 HEADER = "time_local,site,load_kwh,pv_kwh,pv_kwp\n"
 GOOD = HEADER + (
@@ -151,3 +154,72 @@ def test_a_modelled_home_is_a_home(seed: int, day: int) -> None:
 def test_measured_homes_of_a_year(shared_file: Callable[[str], Path]) -> None:
     profiles = load_profiles(shared_file("data/citylearn17_60min.csv.gz"), sites=17)
     assert (profiles.interval_s, profiles.intervals, len(profiles.sites)) == (3600, 8760, 17)
+
+
+def hourly_weeks(weeks: int) -> str:
+    rows = [f"{slot},{site},{slot % 97}" for site in "AB" for slot in range(weeks * 168)]
+    return "slot,site,load_kwh\n" + "\n".join(rows) + "\n"
+
+
+def test_homes_beyond_the_sites_live_another_week(tmp_path: Path) -> None:
+    path = tmp_path / "homes.csv"
+    path.write_text(hourly_weeks(3))
+    homes = [{"name": f"h{n}"} for n in range(6)]
+    text = {"profiles": str(path), "slot_minutes": 60, "homes": homes}
+    made = World(parse_rig_config(text, tmp_path), 1_700_000_000)
+    uses = [(use.site, use.weeks_on) for use in made.sites.uses.values()]
+    assert uses == [("A", 0), ("B", 0), ("A", 1), ("B", 1), ("A", 2), ("B", 2)]
+    summary = made.summary()["profiles"]
+    assert (summary["sites"], summary["homes_on_a_used_site"]) == (2, 4)
+    assert (summary["most_weeks_on"], summary["composite"]) == (2, True)
+    profiles = made.sites.profiles
+    assert profiles is not None
+    start = profiles.start_s // 60
+    later = MeasuredHome(profiles, profiles.sites["A"], 1, weeks_on=1)
+    first = MeasuredHome(profiles, profiles.sites["A"], 1)
+    assert later.minute(start) == first.minute(start + 7 * 1440) != first.minute(start)
+    with pytest.raises(ProfileError, match="at least 7 homes' worth"):
+        load_profiles(path, sites=7, slot_minutes=60)
+
+
+PV = "time,P1,P2\n2016-10-31 00:00:00,0,0\n2016-10-31 00:15:00,0.4,0.8\n"
+
+
+def composite(tmp_path: Path, pv: str) -> Profiles:
+    (tmp_path / "pv.csv").write_text(pv)
+    return add_pv(load(tmp_path, "slot,site,load_kwh\n0,S,1\n1,S,1\n"), tmp_path / "pv.csv")
+
+
+def test_loads_and_generation_from_two_files(tmp_path: Path) -> None:
+    made = composite(tmp_path, PV)
+    assert list(made.sites["S"].pv_kwh) == [0, 0.1]
+    assert made.sites["S"].pv_kwp == 1
+    home = MeasuredHome(made, made.sites["S"], 1, pv_kwp=5.0)
+    start = made.start_s // 60
+    assert sum(home.minute(start + 15 + i)[1] for i in range(15)) / 15 == pytest.approx(2000)
+
+
+@pytest.mark.parametrize(
+    ("pv", "line", "found"),
+    [
+        (PV.replace("time,", "when,"), 1, "another header"),
+        (PV.replace("10-31", "10-30"), 2, "another weekday"),
+        (PV.replace("00:15", "00:30"), 3, "an interval of 1800 s"),
+        (PV.replace("0.4,", "much,"), 3, "'much'"),
+        (PV.replace("0.4,0.8", "0.4"), 3, "2 fields"),
+        (PV.replace("2016-10-31 00:15:00", "soon"), 3, "'soon'"),
+        (PV.splitlines()[0] + "\n", 2, "fewer than two rows"),
+    ],
+)
+def test_a_wrong_generation_file_is_refused(tmp_path: Path, pv: str, line: int, found: str) -> None:
+    with pytest.raises(ProfileError) as caught:
+        composite(tmp_path, pv)
+    assert caught.value.line == line
+    assert found in caught.value.found
+
+
+def test_the_swiss_and_simbench_community(shared_file: Callable[[str], Path]) -> None:
+    loads = load_profiles(shared_file("data/swiss48_load_15min.csv.gz"), sites=300)
+    made = add_pv(loads, shared_file("data/simbench_pv8_pu_15min.csv.gz"))
+    assert (len(made.sites), made.weeks, made.has_pv) == (48, 7, True)
+    assert 0 < sum(made.sites["S01"].pv_kwh) < 49 * 8

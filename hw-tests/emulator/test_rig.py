@@ -239,3 +239,54 @@ def test_paths_longer_than_a_socket_name(tmp_path: Path) -> None:
     listener.listen()
     with connect_unix(folder / "m1.pins", 5.0), listener:
         listener.accept()[0].close()
+
+
+def test_a_live_view_sees_and_steers_the_world(start_rig: Callable, wait_until: Callable) -> None:
+    rig = start_rig(
+        RIG
+        | {
+            "start_local": "12:00",
+            "boards": {"x1": {"role": "mlmd"}, "m1": {"role": "meter", "home": "h1"}},
+            "homes": [{"name": "h1", "section": "x1", "assets": {"water_heater": {}, "ev": {}}}],
+        }
+    )
+    state = rig.ask(cmd="state")
+    assert state["local"].split("T")[1] >= "12:00"
+    assert len(state["feeder"]["voltage_v"]) == len(state["sections"]["x1"]["phase_w"]) == 3
+    home = state["homes"]["h1"]
+    assert (home["section"], home["meter"], home["phase"]) == ("x1", "m1", 1)
+    assert 40 <= home["assets"]["water_heater"]["temperature_c"] <= 60
+    assert home["assets"]["ev"]["closed"] is False, "no board is on"
+    rig.ask(cmd="frequency", hz=49.2)
+    rig.ask(cmd="sun", scale=0)
+    rig.ask(cmd="fault", section="x1", power_w=20_000)
+    rig.ask(cmd="bypass", home="h1", share=0.5)
+
+    def seen() -> bool:
+        state = rig.ask(cmd="state")
+        return (
+            state["frequency_hz"] == 49.2
+            and state["homes"]["h1"]["pv_w"] == 0
+            and state["sections"]["x1"]["power_w"] > 20_000
+            and state["homes"]["h1"]["bypass"] == 0.5
+            and state["feeder"]["losses_w"] > 0
+        )
+
+    wait_until(seen, "the world to follow")
+    for request, complaint in [
+        ({"cmd": "sun", "scale": 2}, "scale"),
+        ({"cmd": "frequency", "hz": float("nan")}, "hz"),
+        ({"cmd": "fault", "power_w": 1}, "a home or a section"),
+        ({"cmd": "fault", "home": "h9", "power_w": 1}, "h9"),
+        ({"cmd": "bypass", "home": "h1", "share": "all"}, "share"),
+    ]:
+        with pytest.raises(RigCommandError, match=complaint):
+            rig.ask(**request)
+    assert rig.ask(cmd="status")["world"]["network"] == "cigre_lv_residential"
+    assert json.loads((rig.out / "world.json").read_text())["sections"] == {"x1": "R11"}
+    assert rig.stop() == 0
+    with (rig.out / "physics.csv").open() as text:
+        last = list(csv.DictReader(text))[-1]
+    assert float(last["frequency_hz"]) == 49.2
+    assert float(last["h1.bypassed_wh"]) > 0
+    assert {"losses_wh", "x1.l3_v", "feeder.l1_w", "h1.ev.soc"} <= set(last)

@@ -23,10 +23,12 @@ from truewatt.demo.scenario import MAX_METERS_PER_MLMD, MAX_MLMDS, Scenario, pla
 from truewatt.demo.supervisor import PartUnstable
 from truewatt.demo.view import options as view
 from truewatt.emulator.physics.profiles import ProfileError, load_profiles
+from truewatt.emulator.physics.pv_profiles import add_pv
 from truewatt.lifeline import Ended, unwinding_on_signals
 
 _EXIT_BROKEN, _EXIT_USAGE = 1, 2
 _MICRO = 1_000_000
+_MOST_PROFILES = 2
 _HEADLESS_MIN, _DAY_MIN = 3.0, 1440.0
 _SPEED, _ATTACKED_SPEED = 60.0, 20.0
 """Attacks wait for real answers: at x20 two cores leave 33 boards the time for them."""
@@ -47,6 +49,7 @@ examples:
   tools/demo --attack list                           what they are
   tools/demo report RUN_DIR                          make the page of a finished run again
   tools/demo --profiles homes.csv.gz                 measured homes (docs/profiles.md)
+  tools/demo --profiles loads.csv.gz pv.csv.gz       loads and generation of different places
 
 exit code: 0 if nothing was lost or counted twice, a contract moved a relay, the metered energy
 agrees with the physics within 1 %, the ledger verifies, and every attack was refused by its right
@@ -60,7 +63,10 @@ def main(argv: list[str]) -> int:
         return view.main(argv[1:])
     if argv[:1] == ["report"]:
         return pages.main(argv[1:])
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if len(arguments.profiles or ()) > _MOST_PROFILES:
+        parser.error("--profiles takes one file, or loads and generation")
     if arguments.attack == attack.LIST:
         print(attack.explained())
         return 0
@@ -70,7 +76,9 @@ def main(argv: list[str]) -> int:
     say(f"folder of this run: {run_dir}")
     try:
         if scenario.profiles is not None:
-            load_profiles(scenario.profiles)
+            loads = load_profiles(scenario.profiles[0], sites=len(scenario.homes))
+            for generation in scenario.profiles[1:]:
+                add_pv(loads, generation)
         with unwinding_on_signals():
             live = view.observer(arguments)
             tell = say if live is None else live.say
@@ -108,7 +116,7 @@ def _scenario(arguments: argparse.Namespace) -> Scenario:
         speed=speed,
         homes=plan_homes(arguments.seed, meters, mlmds),
         start_min=arguments.start,
-        profiles=arguments.profiles,
+        profiles=None if arguments.profiles is None else tuple(arguments.profiles),
         kills=arguments.kill,
         arch=arguments.arch,
     )
@@ -200,7 +208,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--mlmds", type=_mlmds, help="M-LMDs with a bus each (default 3)")
     add("--meters", type=_meters, default=_METERS, help="homes, a meter each (default 30)")
     add("--start", type=_time_of_day, default=16 * 60, metavar="HH:MM", help="default 16:00")
-    add("--profiles", type=_file, metavar="FILE", help="CSV of measured homes (docs/profiles.md)")
+    add(
+        "--profiles",
+        type=_file,
+        nargs="+",
+        metavar="FILE",
+        help="CSV of measured homes, and one of generation per kWp (docs/profiles.md)",
+    )
     add("--kill", type=int, default=0, metavar="N", help="cut the power of a part N times")
     add(
         "--attack",

@@ -113,7 +113,7 @@ class Scenario:
     speed: float
     homes: tuple[HomePlan, ...]
     start_min: int
-    profiles: Path | None = None
+    profiles: tuple[Path, ...] | None = None
     kills: int = 0
     arch: str = "native"
     origin_ms: int = field(default=ORIGIN_MS)
@@ -230,7 +230,7 @@ def rig_config(scenario: Scenario) -> dict[str, object]:
             **{home.meter: {"role": "meter", "home": home.name} for home in scenario.homes},
         },
         "homes": [_home(home) for home in scenario.homes],
-        "profiles": None if scenario.profiles is None else str(scenario.profiles.absolute()),
+        "profiles": [str(path.absolute()) for path in scenario.profiles or ()],
         "start_local": f"{scenario.start_min // 60:02d}:{scenario.start_min % 60:02d}",
     }
 

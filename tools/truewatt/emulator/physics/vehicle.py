@@ -10,7 +10,6 @@ from typing import Any
 from truewatt.emulator.physics.assets import NOMINAL_V, connected_between
 
 LEAST_CURRENT_A = 6.0
-_LIMIT_TOLERANCE = 0.999
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ class Vehicle(DailyCharge):
         """What the charger lets it draw."""
         if self.limit_w is None:
             return self.spec.power_w
-        if self.limit_w < LEAST_CURRENT_A * NOMINAL_V * _LIMIT_TOLERANCE:
+        if self.limit_w < LEAST_CURRENT_A * NOMINAL_V:
             return 0.0
         return min(self.limit_w, self.spec.power_w)
 
