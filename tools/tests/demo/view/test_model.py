@@ -91,7 +91,7 @@ def test_switches_are_read_once_and_a_torn_line_waits(tmp_path) -> None:
 
 def test_a_trip_is_an_overload_that_ends_when_the_breaker_opened() -> None:
     rig = NotingRig()
-    actions = Actions(rig, {"x1": 70_000}, {})
+    actions = Actions(rig, {"x1": 70_000}, {}, lambda _: None)
     assert "x1" in actions.trip(snapshot(), "h1")
     assert rig.asked == [{"cmd": "fault", "section": "x1", "power_w": 84_000}]
     assert actions.after(snapshot()) == []
@@ -101,6 +101,21 @@ def test_a_trip_is_an_overload_that_ends_when_the_breaker_opened() -> None:
     assert rig.asked[1:] == [{"cmd": "fault", "section": "x1", "power_w": 0}]
     with pytest.raises(NothingToDo, match="open already"):
         actions.trip(snapshot(), "x2")
+
+
+def test_the_overload_ends_at_once_when_the_breaker_opens() -> None:
+    answers = [True, True, False]
+
+    def answer() -> dict:
+        now = state()
+        now["sections"]["x1"]["closed"] = answers.pop(0)
+        return now
+
+    rig = NotingRig(answer)
+    actions = Actions(rig, {"x1": 70_000}, {}, lambda _: None)
+    assert actions.trip(snapshot(), "x1") == "x1 tripped at 84 kW; the overload is gone"
+    assert [request["power_w"] for request in rig.asked] == [84_000, 0]
+    assert actions.after(snapshot()) == []
 
 
 def test_each_key_is_a_hand_at_the_rig() -> None:
