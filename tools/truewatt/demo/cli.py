@@ -63,10 +63,7 @@ def main(argv: list[str]) -> int:
         return view.main(argv[1:])
     if argv[:1] == ["report"]:
         return pages.main(argv[1:])
-    parser = _parser()
-    arguments = parser.parse_args(argv)
-    if len(arguments.profiles or ()) > _MOST_PROFILES:
-        parser.error("--profiles takes one file, or loads and generation")
+    arguments = _arguments(argv)
     if arguments.attack == attack.LIST:
         print(attack.explained())
         return 0
@@ -75,10 +72,7 @@ def main(argv: list[str]) -> int:
     say(f"{len(scenario.boards)} boards, seed {scenario.seed}, time x{scenario.speed:g}")
     say(f"folder of this run: {run_dir}")
     try:
-        if scenario.profiles is not None:
-            loads = load_profiles(scenario.profiles[0], sites=len(scenario.homes))
-            for generation in scenario.profiles[1:]:
-                add_pv(loads, generation)
+        _check_profiles(scenario)
         with unwinding_on_signals():
             live = view.observer(arguments)
             tell = say if live is None else live.say
@@ -127,6 +121,22 @@ def _observers(arguments: argparse.Namespace, tell: Callable[[str], None]) -> li
     if arguments.attack is None:
         return []
     return [Campaign(attack.selected(arguments.attack, arguments.seed), tell)]
+
+
+def _arguments(argv: list[str]) -> argparse.Namespace:
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if len(arguments.profiles or ()) > _MOST_PROFILES:
+        parser.error("--profiles takes one file, or loads and generation")
+    return arguments
+
+
+def _check_profiles(scenario: Scenario) -> None:
+    """Read the profile files before anything is started. Raises ProfileError."""
+    if scenario.profiles is not None:
+        loads = load_profiles(scenario.profiles[0], sites=len(scenario.homes))
+        for generation in scenario.profiles[1:]:
+            add_pv(loads, generation)
 
 
 def _conclude(result: dict[str, Any], run_dir: Path) -> int:
