@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -290,3 +291,21 @@ def test_a_live_view_sees_and_steers_the_world(start_rig: Callable, wait_until: 
     assert float(last["frequency_hz"]) == 49.2
     assert float(last["h1.bypassed_wh"]) > 0
     assert {"losses_wh", "x1.l3_v", "feeder.l1_w", "h1.ev.soc"} <= set(last)
+
+
+def test_a_meter_at_the_transformer_answers_on_its_bus(start_rig: Callable) -> None:
+    meter = {"name": "t1", "bus": "plant", "address": 1, "profile": "sdm630", "at": "transformer"}
+    buses = [*RIG["buses"], {"name": "plant", "boards": []}]
+    rig = start_rig(RIG | {"buses": buses, "devices": [meter]})
+    request = bytes.fromhex("010400000006")
+    with serial.Serial(str(rig.tty("plant")), 9600, timeout=5) as gateway:
+        gateway.write(request + crc16(request))
+        answer = gateway.read(5 + 12)
+    assert len(answer) == 17
+    volts = struct.unpack(">3f", answer[3:15])
+    state = rig.ask(cmd="state")["feeder"]["voltage_v"]
+    assert volts == pytest.approx(state, abs=3)
+    assert all(220 < volt < 231 for volt in volts)
+    assert rig.ask(cmd="inject", bus="plant", cut=True)["cut"]
+    assert rig.ask(cmd="state")["buses"]["plant"]["cut"] is True
+    assert rig.stop() == 0
