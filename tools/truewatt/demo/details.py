@@ -38,12 +38,13 @@ def _profiles(folder: Path) -> dict[str, object] | None:
     """Where the homes' loads came from; None for modelled ones. With fewer sites than homes some
     homes live the same site's days, moved in time."""
     rig = json.loads((folder / "rig.json").read_bytes())
-    if rig["profiles"] is None:
+    paths = [Path(path) for path in rig["profiles"]]
+    if not paths:
         return None
-    path = Path(rig["profiles"])
-    sites = len(load_profiles(path).sites)
-    homes = len(rig["homes"])
-    return {"file": path.name, "sites": sites, "homes": homes, "reused": homes > sites}
+    # The first file has the loads, a second one only what the sun brings.
+    sites, homes = len(load_profiles(paths[0]).sites), len(rig["homes"])
+    files = [path.name for path in paths]
+    return {"files": files, "sites": sites, "homes": homes, "reused": homes > sites}
 
 
 def _homes(run: RunData) -> list[dict[str, object]]:
