@@ -108,12 +108,20 @@ def _scenario(arguments: argparse.Namespace) -> Scenario:
         seed=arguments.seed,
         minutes=minutes,
         speed=speed,
-        homes=plan_homes(arguments.seed, meters, mlmds),
+        homes=plan_homes(arguments.seed, meters, mlmds, _with_plant(arguments)),
         start_min=arguments.start,
         profiles=None if arguments.profiles is None else tuple(arguments.profiles),
         kills=arguments.kill,
         arch=arguments.arch,
     )
+
+
+def _with_plant(arguments: argparse.Namespace) -> bool | None:
+    """None: where sections are large enough. Attacks are on boards, and have the machine's time."""
+    if arguments.plant is None and arguments.attack:
+        return False
+    wanted: bool | None = arguments.plant
+    return wanted
 
 
 def _observers(arguments: argparse.Namespace, tell: Callable[[str], None]) -> list[Observer]:
@@ -233,6 +241,11 @@ def _parser() -> argparse.ArgumentParser:
         type=_attacks,
         metavar="NAME[,NAME]",
         help="attack the run; list: what there is; default all (docs/attacks.md)",
+    )
+    add(
+        "--plant",
+        action=argparse.BooleanOptionalAction,
+        help="batteries, chargers and heat pumps (default: with 10 meters or more behind an M-LMD)",
     )
     add("--headless", action="store_true", help="never ask, never wait for a person")
     add("--report", type=Path, metavar="FILE.json", help="write the report here too")

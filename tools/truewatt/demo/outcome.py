@@ -9,6 +9,7 @@ from ledger.engine.home import Home
 from ledger.engine.verify import verify
 from truewatt.demo import report
 from truewatt.demo.accounting import SignedRecord, account, parse
+from truewatt.demo.attested import take_stock
 from truewatt.demo.ledger_view import read_ledger
 from truewatt.demo.physics_log import PhysicsLog, balance, switchings
 from truewatt.demo.scenario import CHAIN_ID
@@ -35,9 +36,12 @@ def account_for(
     boards = {name: at for name, at in site.addresses.items() if name not in set_aside}
     journals = {name: parse(site.board(name).journal(), CHAIN_ID) for name in boards}
     kept, refusals = _kept(site, boards)
+    attested = site.attested_addresses
+    attested_kept, _ = _kept(site, attested)
     say("replaying and checking the whole chain")
     verified = _verifies(site, say)
-    devices = {address[:KID_BYTES]: address for address in site.addresses.values()}
+    everyone = {**site.addresses, **attested}
+    devices = {address[:KID_BYTES]: address for address in everyone.values()}
     ledger = read_ledger(site.ledger_home, devices)
     on_ledger = {name: ledger.admitted.get(at, []) for name, at in boards.items()}
     physics = PhysicsLog(site.run_dir / "rig" / "physics.csv")
@@ -56,6 +60,13 @@ def account_for(
             restarts=restarts,
             set_aside=set_aside,
             verified=verified,
+            attested=take_stock(
+                site.scenario.devices,
+                attested_kept,
+                {name: ledger.admitted.get(at, []) for name, at in attested.items()},
+                physics,
+                end_s,
+            ),
         )
     )
 

@@ -140,7 +140,7 @@ def balance(
     metered = physics = deviation = worst = 0.0
     worst_channel = ""
     for name in sorted(kept):
-        last = _last_trusted(kept[name])
+        last = last_trusted(kept[name])
         if last is None:
             continue
         for measure, channel in zip(names(name), last.channels, strict=True):
@@ -155,7 +155,8 @@ def balance(
     return Balance(metered, physics, error, worst_channel, worst)
 
 
-def _last_trusted(items: list[SignedRecord]) -> Reading | Feeder | None:
+def last_trusted(items: list[SignedRecord]) -> Reading | Feeder | None:
+    """The last interval that says when it was taken."""
     for item in sorted(items, key=lambda one: one.position, reverse=True):
         if isinstance(item.record, Reading | Feeder) and not item.record.flags & CLOCK_UNTRUSTED:
             return item.record

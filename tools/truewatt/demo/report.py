@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from truewatt.demo.accounting import Account, SignedRecord
+from truewatt.demo.attested import Attested
+from truewatt.demo.attested import failures as attested_failures
 from truewatt.demo.ledger_view import LedgerView
 from truewatt.demo.physics_log import Balance, PhysicsLog, Switching
-from truewatt.demo.scenario import ASSETS, Scenario
+from truewatt.demo.scenario import Scenario
+from truewatt.emulator.physics.heat_pump import MODES
+from truewatt.emulator.physics.home import SG_CONTACTS
 from wireformat.chained import Outcome
 from wireformat.codes import DONE
 
@@ -34,6 +38,7 @@ class Evidence:
     restarts: Mapping[str, int]
     set_aside: Mapping[str, str]
     verified: bool
+    attested: Attested = field(default_factory=Attested)
 
 
 def build(evidence: Evidence) -> dict[str, object]:
@@ -88,6 +93,7 @@ def build(evidence: Evidence) -> dict[str, object]:
         "kills": evidence.kills,
         "restarts": dict(evidence.restarts),
         "set_aside": dict(evidence.set_aside),
+        "attested": evidence.attested.to_json(),
         "faults": (account.faults + evidence.ledger_account.faults)[:50],
     }
 
@@ -103,6 +109,7 @@ def failures(report: Mapping[str, object]) -> list[str]:
     error = report["energy_balance_error"]
     if not isinstance(error, float) or error > MAX_BALANCE_ERROR:
         broken.append(f"energy_balance_error is {error}, must be at most {MAX_BALANCE_ERROR}")
+    broken += attested_failures(report.get("attested"))
     if not report["ledger_verified"]:
         broken.append("the ledger does not verify: run truewatt ledger verify")
     return broken
@@ -115,7 +122,6 @@ def event_to_relay_ms(evidence: Evidence) -> list[int]:
     """
     ledger = evidence.ledger
     intents = {intent.id: intent for intent in ledger.intents}
-    mlmds = evidence.scenario.mlmds
     found = []
     for name, records in evidence.kept.items():
         moves = [move for move in evidence.switchings if move.board == name]
@@ -124,21 +130,28 @@ def event_to_relay_ms(evidence: Evidence) -> list[int]:
             if not isinstance(record, Outcome) or record.status != DONE:
                 continue
             intent = intents.get(record.command_id)
-            move = _move_of(record, moves, "breaker" if name in mlmds else ASSETS[record.asset])
+            move = _move_of(record, moves, evidence.scenario.contacts(name))
             if intent is not None and move is not None:
                 found.append(move.t_ms - ledger.final_ms[intent.height])
     return sorted(found)
 
 
-def _move_of(record: Outcome, moves: list[Switching], asset: str) -> Switching | None:
+def _move_of(record: Outcome, moves: list[Switching], contacts: Sequence[str]) -> Switching | None:
+    wanted = _contacts_after(record, contacts)
     near = [
         move
         for move in moves
-        if move.asset == asset
-        and abs(move.t_ms - record.at_ms) <= _MATCH_MS
-        and move.closed == bool(record.state)
+        if wanted.get(move.asset) is move.closed and abs(move.t_ms - record.at_ms) <= _MATCH_MS
     ]
     return min(near, key=lambda move: abs(move.t_ms - record.at_ms), default=None)
+
+
+def _contacts_after(record: Outcome, contacts: Sequence[str]) -> dict[str, bool]:
+    """How the asset's contacts stand; of an SG-Ready heat pump the state is the label's mode."""
+    if tuple(contacts) == SG_CONTACTS:
+        both = next((both for both, mode in MODES.items() if mode == record.state), ())
+        return dict(zip(contacts, both, strict=False))
+    return {contacts[record.asset]: bool(record.state)}
 
 
 def _quantile(values: list[int], share: float) -> int | None:

@@ -10,21 +10,23 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
-from random import Random
 
 from ledger.contracts.params import Area, ChainParams, EnergyPrice, Limits
+from truewatt.demo import plant
+from truewatt.demo.homes import ASSETS as ASSETS
+from truewatt.demo.homes import HomePlan as HomePlan
+from truewatt.demo.homes import plan_homes as plan_homes
 from wireformat import codes
 
 AREA = 1
 CHAIN_ID = "truewatt-demo"
 
-WATER_HEATER, EV = 0, 1
-ASSETS = ("water_heater", "ev")
 RELAY_PINS = (26, 27)
+SAFE_CLOSED = ("water_heater",)
+OPT_OUT_PIN, LOCKOUT_PIN, TRIP_PIN, RESET_PIN = 32, 33, 25, 14
+"""Switches and buttons on site, to ground; on pins of an ESP32 that have a pull-up."""
 UTC_DAY_S = 86_400
 
-FIRST_METER = 11
-"""Bus address of a section's first meter; its M-LMD is at 1."""
 MAX_METERS_PER_MLMD = 100
 MAX_MLMDS = 30
 
@@ -51,22 +53,6 @@ EVENING_LIMIT_W_PER_HOME = 3_000
 
 ORIGIN_MS = 1_782_864_000_000
 """Simulated time that every run begins at, less the time of day: 2026-07-01T00:00:00Z."""
-
-
-@dataclass(frozen=True)
-class HomePlan:
-    """One home: its place, its assets' powers, the price its owner accepts, when the car must be
-    full. `address` is the meter's on the bus of its section."""
-
-    name: str
-    meter: str
-    section: str
-    address: int
-    heater_w: int
-    ev_w: int
-    ev_need_wh: int
-    price_limit: int
-    ev_deadline_s: int
 
 
 @dataclass(frozen=True)
@@ -147,6 +133,19 @@ class Scenario:
         """Names of all boards, the M-LMDs first."""
         return [*self.mlmds, *(home.meter for home in self.homes)]
 
+    @cached_property
+    def devices(self) -> tuple[plant.DevicePlan, ...]:
+        """The commercial devices on the bus `plant`; none on a small street."""
+        return plant.devices(self.homes)
+
+    def home_of(self, meter: str) -> HomePlan:
+        """The home that the meter is in."""
+        return next(home for home in self.homes if home.meter == meter)
+
+    def contacts(self, board: str) -> tuple[str, ...]:
+        """What each relay of a board switches, as the rig's log calls it."""
+        return ("breaker",) if board in self.mlmds else self.home_of(board).contacts
+
     def section_of(self, board: str) -> Section:
         """The section whose bus the board is on."""
         return next(section for section in self.sections if board in section.boards)
@@ -154,38 +153,6 @@ class Scenario:
     def channel_names(self, board: str) -> tuple[str, ...]:
         """What each channel of a board measures, as the rig's log calls it."""
         return ("section",) if board in self.mlmds else ("load", "pv")
-
-
-def plan_homes(seed: int, count: int, mlmds: int = 1) -> tuple[HomePlan, ...]:
-    """Homes of a seed, in equal parts behind each M-LMD: the first ones behind `x1`.
-
-    Half of the cars have a deadline soon enough to overrule the price.
-
-    Their owners' limits lie apart, as people's do: if all let go and came back at one price, the
-    price would swing with them.
-    """
-    homes = []
-    seats = [
-        (f"x{mlmd + 1}", FIRST_METER + seat)
-        for mlmd in range(mlmds)
-        for seat in range(count // mlmds + (mlmd < count % mlmds))
-    ]
-    for number, (section, address) in enumerate(seats, 1):
-        rng = Random(f"home-{seed}-{number}")
-        homes.append(
-            HomePlan(
-                name=f"h{number}",
-                meter=f"m{number}",
-                section=section,
-                address=address,
-                heater_w=rng.choice([1500, 2000, 2500]),
-                ev_w=3700,
-                ev_need_wh=rng.choice([7000, 9000, 11000]),
-                price_limit=220_000 + 30_000 * (number % 3) + rng.randrange(0, 30_000, 1_000),
-                ev_deadline_s=(21 if number % 2 else 23) * 3600,
-            )
-        )
-    return tuple(homes)
 
 
 def chain_params(operator_root: bytes, certificates: tuple[bytes, ...], homes: int) -> ChainParams:
@@ -219,15 +186,19 @@ def rig_config(scenario: Scenario) -> dict[str, object]:
         "seed": scenario.seed,
         "out": "rig",
         "buses": [
-            {"name": section.bus, "baud": 9600, "paced": False, "boards": section.boards}
-            for section in scenario.sections
+            *(
+                {"name": section.bus, "baud": 9600, "paced": False, "boards": section.boards}
+                for section in scenario.sections
+            ),
+            *plant.rig_buses(scenario.devices),
         ],
+        "devices": [plant.rig_device(device) for device in scenario.devices],
         "boards": {
             **{
                 section.mlmd: {"role": "mlmd", "sensors": [_section_chip(section)]}
                 for section in scenario.sections
             },
-            **{home.meter: {"role": "meter", "home": home.name} for home in scenario.homes},
+            **{home.meter: _rig_meter(home) for home in scenario.homes},
         },
         "homes": [_home(home) for home in scenario.homes],
         "profiles": [str(path.absolute()) for path in scenario.profiles or ()],
@@ -241,20 +212,16 @@ def _section_chip(section: Section) -> dict[str, object]:
     return chip | {"ratio": section.transformer_ratio}
 
 
+def _rig_meter(home: HomePlan) -> dict[str, object]:
+    relays = [
+        {"pin": pin, "asset": name, "rest": "closed" if name in SAFE_CLOSED else "open"}
+        for pin, name in zip(RELAY_PINS, home.contacts, strict=False)
+    ]
+    return {"role": "meter", "home": home.name, "relays": relays}
+
+
 def _home(home: HomePlan) -> dict[str, object]:
-    return {
-        "name": home.name,
-        "section": home.section,
-        "assets": {
-            "water_heater": {"power_w": home.heater_w},
-            "ev": {
-                "power_w": home.ev_w,
-                "need_wh": home.ev_need_wh,
-                "from_min": 16 * 60 + 20,
-                "until_min": 7 * 60,
-            },
-        },
-    }
+    return {"name": home.name, "section": home.section, "assets": home.rig_assets}
 
 
 def board_config(scenario: Scenario, name: str, operator_root: bytes) -> dict[str, object]:
@@ -278,6 +245,7 @@ def board_config(scenario: Scenario, name: str, operator_root: bytes) -> dict[st
         "comms_timeout_s": 600,
         "journal_kib": 768,
         "wdt_ms": 60_000,
+        "lockout": {"pin": LOCKOUT_PIN},
     }
     if is_mlmd:
         section = scenario.section_of(name)
@@ -292,21 +260,25 @@ def board_config(scenario: Scenario, name: str, operator_root: bytes) -> dict[st
             },
             "channels": [{"kind": "section", "energy": "grid", "sensor": 1}],
             "relays": [{"pin": RELAY_PINS[0], "safe": "closed", "name": "breaker"}],
+            "trip": {"pin": TRIP_PIN},
             "fixed_limit_w": section.fixed_limit_w,
             "overload_limit_w": section.overload_limit_w,
-            "breaker": {"overload_delay_ms": OVERLOAD_DELAY_MS},
+            "breaker": {"overload_delay_ms": OVERLOAD_DELAY_MS, "reset_pin": RESET_PIN},
         }
-    home = next(home for home in scenario.homes if home.meter == name)
+    home = scenario.home_of(name)
+    if home.heat_pump_w:
+        config |= {"assets": [{"kind": "sg_ready", "relays": [0, 1]}]}
     return config | {
         "role": "meter",
         "bus": {"address": home.address, "uart": 1},
+        "opt_out": {"pin": OPT_OUT_PIN},
         "channels": [
             {"kind": "load", "energy": "grid", "sensor": 1},
             {"kind": "generation", "energy": "solar", "sensor": 2},
         ],
         "relays": [
             # Hot water when nobody decides; the car waits until somebody does.
-            {"pin": RELAY_PINS[WATER_HEATER], "safe": "closed", "name": ASSETS[WATER_HEATER]},
-            {"pin": RELAY_PINS[EV], "safe": "open", "name": ASSETS[EV]},
+            {"pin": pin, "safe": "closed" if contact in SAFE_CLOSED else "open", "name": contact}
+            for pin, contact in zip(RELAY_PINS, home.contacts, strict=False)
         ],
     }

@@ -10,21 +10,23 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from gateway.attest.devices import joining
+from gateway.config import load_config
 from ledger import keys
 from ledger.contracts.bodies import Body
 from ledger.setup import (
     AccountBody,
     EnrolBody,
-    PreferencesBody,
     SectionLimitBody,
     build_tx,
     certify,
     make_genesis,
     make_home,
 )
+from truewatt.demo import plant, wishes
 from truewatt.demo import scenario as plan
 from truewatt.demo.scenario import Scenario
 from truewatt.emulator.board import BoardSpec, EmulatedBoard
@@ -43,13 +45,18 @@ _KEY_NAMES = ("operator", "validator", "control", "gateway", "installer", "prosu
 
 @dataclass(frozen=True)
 class Site:
-    """A run's folder and what belongs to it."""
+    """A run's folder and what belongs to it.
+
+    `enrolments`: of the boards, signed with their own keys. `attested`: of commercial devices, for
+    which the gateway signs.
+    """
 
     run_dir: Path
     scenario: Scenario
     rpc_port: int
     seeds: dict[str, bytes]
     enrolments: dict[str, bytes]
+    attested: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def operator_root(self) -> bytes:
@@ -74,16 +81,22 @@ class Site:
     @property
     def addresses(self) -> dict[str, bytes]:
         """Each board's 20-byte address, from its own enrolment."""
-        return {name: identity.address(self._key(name)) for name in self.enrolments}
+        return {name: _address(data) for name, data in self.enrolments.items()}
 
-    def _key(self, name: str) -> bytes:
-        record = open_signed(Enrolment.CODE, self.enrolments[name], plan.CHAIN_ID).record
-        assert isinstance(record, Enrolment)
-        return record.public_key
+    @property
+    def attested_addresses(self) -> dict[str, bytes]:
+        """The same of each commercial device."""
+        return {name: _address(data) for name, data in self.attested.items()}
 
     def board(self, name: str, environment: dict[str, str] | None = None) -> EmulatedBoard:
         """The emulated board of that name, off."""
         return make_board(self.run_dir, self.scenario, name, environment)
+
+
+def _address(enrolment: bytes) -> bytes:
+    record = open_signed(Enrolment.CODE, enrolment, plan.CHAIN_ID).record
+    assert isinstance(record, Enrolment)
+    return identity.address(record.public_key)
 
 
 def make_board(
@@ -114,7 +127,11 @@ def build(run_dir: Path, scenario: Scenario, rpc_port: int, say: Say) -> Site:
     enrolments = _provision(run_dir, scenario, root, say)
     site = Site(run_dir, scenario, rpc_port, seeds, enrolments)
     site.gateway_config.write_text(_gateway_toml(site))
-    return site
+    if not scenario.devices:
+        return site
+    say(f"keys of {len(scenario.devices)} commercial devices, for which the gateway signs")
+    joined = joining(load_config(site.gateway_config))
+    return replace(site, attested={one.config.name: one.enrolment for one in joined})
 
 
 def _provision(run_dir: Path, scenario: Scenario, root: bytes, say: Say) -> dict[str, bytes]:
@@ -188,6 +205,7 @@ def _gateway_toml(site: Site) -> str:
     ]
     for section in site.scenario.sections:
         lines += _bus_toml(site, section)
+    lines += plant.gateway_toml(site.scenario.devices)
     return "\n".join(lines) + "\n"
 
 
@@ -207,7 +225,8 @@ def _bus_toml(site: Site, section: plan.Section) -> list[str]:
 
 
 def enrolments(site: Site) -> list[bytes]:
-    """What the installer hands in: each board's enrolment, with the M-LMD that it is behind."""
+    """What the installer hands in: each board's and device's enrolment, with the M-LMD that it is
+    behind."""
     addresses, mlmds = site.addresses, site.scenario.mlmds
     bodies = [
         EnrolBody(
@@ -217,18 +236,27 @@ def enrolments(site: Site) -> list[bytes]:
         )
         for name in site.scenario.boards
     ]
+    bodies += [
+        EnrolBody(
+            enrolment=site.attested[device.name],
+            area=plan.AREA,
+            section=addresses[device.section] if device.section else b"",
+        )
+        for device in site.scenario.devices
+    ]
     return _signed(site, "installer", bodies)
 
 
 def orders(site: Site) -> list[bytes]:
     """What people want: the operator registers the owner and limits each section's evening load,
     the owner says what each asset may cost and when it must have run."""
-    addresses = site.addresses
-    meters = [addresses[home.meter] for home in site.scenario.homes]
+    addresses, attested = site.addresses, site.attested_addresses
+    owned = [addresses[home.meter] for home in site.scenario.homes]
+    owned += [attested[device.name] for device in site.scenario.devices if device.home]
     owner = keys.public_key(site.seeds["prosumer"])
     accounts = [
-        AccountBody(public_key=owner, devices=meters[at : at + _DEVICES_PER_ACCOUNT_TX])
-        for at in range(0, len(meters), _DEVICES_PER_ACCOUNT_TX)
+        AccountBody(public_key=owner, devices=owned[at : at + _DEVICES_PER_ACCOUNT_TX])
+        for at in range(0, len(owned), _DEVICES_PER_ACCOUNT_TX)
     ]
     limits = [
         SectionLimitBody(
@@ -238,10 +266,21 @@ def orders(site: Site) -> list[bytes]:
         )
         for section in site.scenario.sections
     ]
-    wishes = [
-        body for home in site.scenario.homes for body in _preferences(home, addresses[home.meter])
-    ]
-    return _signed(site, "operator", [*accounts, *limits]) + _signed(site, "prosumer", wishes)
+    return _signed(site, "operator", [*accounts, *limits]) + _signed(
+        site, "prosumer", _wishes(site)
+    )
+
+
+def _wishes(site: Site) -> list[Body]:
+    addresses, attested = site.addresses, site.attested_addresses
+    wanted: list[Body] = []
+    for home in site.scenario.homes:
+        wanted += wishes.of_meter(home, addresses[home.meter])
+        if home.battery:
+            wanted.append(wishes.of_battery(attested[home.battery]))
+        if home.charger:
+            wanted.append(wishes.of_charger(home, attested[home.charger]))
+    return wanted
 
 
 def _signed(site: Site, who: str, bodies: Sequence[Body]) -> list[bytes]:
@@ -250,31 +289,3 @@ def _signed(site: Site, who: str, bodies: Sequence[Body]) -> list[bytes]:
         build_tx(site.seeds[who], plan.CHAIN_ID, nonce, body)
         for nonce, body in enumerate(bodies, 1)
     ]
-
-
-def _preferences(home: plan.HomePlan, device: bytes) -> list[PreferencesBody]:
-    """The heater may wait an hour or two; the car must have charged by its deadline."""
-    common = {"device": device, "energy": 0, "period_s": plan.UTC_DAY_S}
-    heater = PreferencesBody(
-        **common,
-        asset=plan.WATER_HEATER,
-        price_limit=home.price_limit + 60_000,
-        priority=2,
-        run_s=0,
-        deadline_s=0,
-        min_on_s=300,
-        min_off_s=600,
-        rated_w=home.heater_w,
-    )
-    ev = PreferencesBody(
-        **common,
-        asset=plan.EV,
-        price_limit=home.price_limit,
-        priority=1,
-        run_s=3600 * home.ev_need_wh // home.ev_w,
-        deadline_s=home.ev_deadline_s,
-        min_on_s=900,
-        min_off_s=900,
-        rated_w=home.ev_w,
-    )
-    return [heater, ev]

@@ -73,7 +73,9 @@ class Scene:
         lines = self.site.run_dir / "tapped"
         lines.mkdir(exist_ok=True)
         for bus in tomllib.loads(text)["bus"]:
-            boards = {d["name"]: d["address"] for d in bus["device"] if d["name"] in self.device}
+            boards = {
+                d["name"]: d["address"] for d in bus.get("device", ()) if d["name"] in self.device
+            }
             if not boards:
                 continue
             name, port = bus["name"], bus["port"]
