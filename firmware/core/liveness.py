@@ -2,7 +2,10 @@
 
 
 class Liveness:
-    """Tasks call `beat(name)`; `feed` passes the watchdog its food if all did of late."""
+    """Tasks call `beat(name)`; `feed` passes the watchdog its food if all did of late.
+
+    A task that waits for work rests, so that it need not wake just to say that it is alive.
+    """
 
     def __init__(self, watchdog: object, clock: object, limit_ms: int) -> None:
         self._watchdog = watchdog
@@ -13,6 +16,10 @@ class Liveness:
     def beat(self, task: str) -> None:
         """`task` turns. A task is watched from its first beat on."""
         self._beats[task] = self._clock.up_ms()
+
+    def rest(self, task: str) -> None:
+        """`task` waits for work, for as long as none comes; whoever brings some beats for it."""
+        self._beats.pop(task, None)
 
     def stalled(self) -> "list[str]":
         """Tasks that have not beaten within the limit."""

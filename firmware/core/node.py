@@ -34,6 +34,8 @@ from wireformat import codes, modbus_map
 
 # Nothing that protects waits for a tick: limits are judged with each sample.
 _TICK_MS = 1000
+# Without switches or contacts to look at, a tick only ends what has expired.
+_CALM_TICK_MS = 2000
 # A collection walks the whole heap: at 4 KiB it took two thirds of a board's time.
 _GC_THRESHOLD_BYTES = 16384
 _RESTART_DELAY_MS = 1000
@@ -59,9 +61,11 @@ class Node:
         self.relays = [
             Relay(pin, relay, self.clock) for pin, relay in zip(board.relay_pins, config.relays)
         ]
+        watched = False
         for relay, sense in zip(self.relays, board.senses()):
             if sense is not None:
                 relay.watch(sense)
+                watched = True
         self._life = Life(self.relays, self.store, self.clock)
         self.assets = list(self.relays)
         if config.sg_ready is not None:
@@ -72,6 +76,8 @@ class Node:
             from core.inputs import Inputs
 
             self.inputs = Inputs(pins, self)
+        calm = self.role == codes.METER and not (watched or pins)
+        self._tick_ms = _CALM_TICK_MS if calm else _TICK_MS
         self._make_chain()
         self._make_metering(kind)
 
@@ -208,7 +214,7 @@ class Node:
         return {}
 
     def protect(self) -> None:
-        """Called every `_TICK_MS`; roles that protect something override it."""
+        """Called every tick; roles that protect something override it."""
 
     async def _keep_house(self) -> None:
         while True:
@@ -225,7 +231,7 @@ class Node:
             stalled = self.liveness.feed()
             if stalled:
                 log("watchdog", "not fed, stalled: %s" % ", ".join(stalled))
-            await asyncio.sleep_ms(_TICK_MS)
+            await asyncio.sleep_ms(self._tick_ms)
 
     # ---- inputs on site (core.inputs) --------------------------------------------------------
 

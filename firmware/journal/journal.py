@@ -45,8 +45,12 @@ class Journal:
         self._sealed = True
         # Where the last look-up ended: a reader that goes forward finds the next one at once.
         self._seek = (-1, 0, (0, 0))
+        # Asked for up to four times in a row: by the gateway, and by its ack.
+        self._found = None
         self.acked = (0, 0)
         self.unacked = 0
+        # Where the head that was walked over last ends, and the newest acknowledged one.
+        self._walked = self._acked_end = (-1, 0)
 
     # ---- start -------------------------------------------------------------------------------
 
@@ -178,6 +182,7 @@ class Journal:
             raise JournalFull("nothing left to evict", self._folder, "free space on the flash")
         lost = self.unacked_in_oldest()
         oldest = self._segments[0]
+        self._found = None
         lost_count = sum(1 for frame in self._heads_in(oldest) if frame.key > self.acked)
         try:
             os.remove(self._path(oldest.number))
@@ -189,7 +194,13 @@ class Journal:
 
     def set_acked(self, key: "tuple[int, int]") -> None:
         """Take note that all records up to `key` are held elsewhere."""
-        self.unacked -= sum(1 for frame in self._heads_after(self.acked) if frame.key <= key)
+        heads = self._heads_after(self.acked)
+        for frame in heads:
+            if frame.key > key:
+                break
+            self.unacked -= 1
+            self._acked_end = self._walked
+        heads.close()
         self.acked = key
 
     # ---- reading -----------------------------------------------------------------------------
@@ -197,11 +208,14 @@ class Journal:
     def find(self, epoch: int, seq: int) -> "tuple[int, tuple[int, int], bytes] | None":
         """The first record at or after (epoch, seq): (code, (epoch, seq), bytes), or None."""
         cursor = (epoch, seq)
+        if self._found is not None and self._found[1] == cursor:
+            return self._found
         for segment in self._segments:
             if segment.last < cursor:
                 continue
             found = _first(self._records_in(segment, self._start(segment, cursor), cursor))
             if found is not None:
+                self._found = found
                 return found
         return None
 
@@ -231,21 +245,24 @@ class Journal:
                         yield frame.code, frame.key, record
                 offset += frames.HEADER_BYTES + frame.size
 
-    def _heads_in(self, segment: Segment):
+    def _heads_in(self, segment: Segment, offset: int = 0):
         with open(self._path(segment.number), "rb") as file:
-            offset = 0
+            file.seek(offset)
             while offset < segment.end:
                 frame = frames.read_head(file)
                 if frame is None:
                     return
                 file.seek(frame.size, 1)
                 offset += frames.HEADER_BYTES + frame.size
+                self._walked = (segment.number, offset)
                 yield frame
 
     def _heads_after(self, key: "tuple[int, int]"):
+        """From what was acknowledged on, which is not walked over again."""
+        number, offset = self._acked_end
         for segment in self._segments:
             if segment.last > key:
-                for frame in self._heads_in(segment):
+                for frame in self._heads_in(segment, offset if segment.number == number else 0):
                     if frame.key > key:
                         yield frame
 

@@ -79,23 +79,17 @@ class Inbox:
     async def run(self) -> None:
         """Process complete frames for ever, one at a time, commands first."""
         while True:
-            self._liveness.beat(self._name)
             if not self._queue:
-                await self._wait()
-                continue
+                self._liveness.rest(self._name)
+                self._arrived.clear()
+                await self._arrived.wait()
+            self._liveness.beat(self._name)
             entry = self._next()
             entry.reason = await self._gate.handle(entry.code, bytes(entry.data), self._bucket)
             entry.status = codes.INBOX_REFUSED if entry.reason else codes.INBOX_ACCEPTED
             entry.data = b""
             self.last_frame = entry.frame_id
             self.finished(entry)
-
-    async def _wait(self) -> None:
-        self._arrived.clear()
-        try:
-            await asyncio.wait_for_ms(self._arrived.wait(), 2000)
-        except asyncio.TimeoutError:
-            pass
 
     def _next(self) -> Entry:
         for index in range(len(self._queue)):
@@ -138,5 +132,6 @@ class Inbox:
             entry.crc = binascii.crc32(entry.data)
             entry.status = codes.INBOX_PENDING
             self._queue.append(entry)
+            self._liveness.beat(self._name)  # from now on it must not be long
             self._arrived.set()
         return codes.R_NONE

@@ -31,12 +31,13 @@ class SerialPort:
             await asyncio.sleep_ms(0)  # a line that never pauses must not starve the rest
         else:
             woken = await self._wakes(timeout_ms)
-            if woken and not self._uart.any():
-                # The watcher saw bytes that an earlier read took meanwhile: this wait goes on.
-                woken = await self._wakes(timeout_ms)
             count = self._uart.any()
             if woken and not count:
-                await asyncio.sleep_ms(timeout_ms)  # ready but empty: the line is unplugged
+                # The watcher saw bytes that an earlier read took meanwhile: this wait goes on.
+                woken = await self._wakes(timeout_ms)
+                count = self._uart.any()
+                if woken and not count:
+                    await asyncio.sleep_ms(timeout_ms)  # ready but empty: the line is unplugged
         return self._uart.read(min(count, _CHUNK_BYTES)) or b"" if count else b""
 
     async def _wakes(self, timeout_ms: int) -> bool:

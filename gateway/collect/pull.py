@@ -33,12 +33,15 @@ class Puller:
         self._link = link
         self._searched: dict[bytes, Position] = {}
 
-    async def pull(self, board: Board) -> Pulled:
-        """Take up to a batch of records; commits what it got even if the line then fails."""
+    async def pull(self, board: Board, end: Position) -> Pulled:
+        """Take up to a batch of records; commits what it got even if the line then fails.
+
+        `end` is the position that the board's next record will have: from there on there is
+        nothing to ask for yet.
+        """
+        head, permits = await self._tools.store.run(self._known, board.address)
+        job = _Job(self._tools, self._link, board, head, permits, end)
         store = self._tools.store
-        head = await store.run(store.store.head, board.address)
-        permits = await store.run(store.store.permits, board.address)
-        job = _Job(self._tools, self._link, board, head, permits)
         trouble: CollectError | None = None
         try:
             await job.take()
@@ -56,6 +59,10 @@ class Puller:
         if trouble is not None:
             raise trouble
         return Pulled(len(job.batch.records), job.head, job.more, job.held)
+
+    def _known(self, device: bytes) -> tuple[Head | None, list[Permit]]:
+        store = self._tools.store.store
+        return store.head(device), store.permits(device)
 
     def _count(self, device: bytes, records: int) -> None:
         if records:
@@ -97,8 +104,9 @@ class _Job:
         board: Board,
         head: Head | None,
         permits: list[Permit],
+        end: Position,
     ) -> None:
-        self.board, self.head, self.permits = board, head, permits
+        self.board, self.head, self.permits, self._end = board, head, permits, end
         self.batch = Batch(board.address, before=head, checked=True)
         self.held: AdmissionRefused | None = None
         self.more = False
@@ -116,7 +124,7 @@ class _Job:
         """Read and judge records until there are none, one is refused, or the batch is full."""
         self.at = (0, 0) if self.head is None else (self.head.epoch, self.head.seq + 1)
         for _ in range(self._tools.batch_records):
-            found = await self._link.record_at(*self.at)
+            found = None if self.at == self._end else await self._link.record_at(*self.at)
             if found is None:
                 return
             try:

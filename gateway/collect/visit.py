@@ -217,7 +217,7 @@ class Place:
 
     async def _collect(self, board: Board, status: BoardStatus) -> bool:
         for _ in range(PULLS_A_VISIT):
-            pulled = await self._puller.pull(board)
+            pulled = await self._puller.pull(board, (status.epoch, status.next_seq))
             self.seen.records += pulled.records
             if pulled.head is not None and (pulled.records or status.unacked):
                 await self._ack(board, pulled.head)

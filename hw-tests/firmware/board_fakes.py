@@ -85,6 +85,9 @@ class Liveness:
     def beat(self, task):
         pass
 
+    def rest(self, task):
+        pass
+
 
 def expect(name, got, wanted):
     """Fail loudly, with the case's name."""

@@ -76,6 +76,12 @@ def watches():
     ticks.now += 501
     liveness.beat("a")
     expect("one stalls", (liveness.feed(), len(fed)), (["b"], 1))
+    liveness.rest("b")
+    expect("who rests does not", (liveness.feed(), len(fed)), ([], 2))
+    liveness.beat("b")
+    ticks.now += 501
+    liveness.beat("a")
+    expect("given work, it is watched again", (liveness.feed(), len(fed)), (["b"], 2))
 
 
 ticks_wrap()

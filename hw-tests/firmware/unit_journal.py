@@ -181,6 +181,14 @@ def look_ups():
     board.boot()
     expect("over a reboot", (board.journal.unacked, board.journal.acked), (50, (1, 49)))
     expect("acked records stay", len(board.records()), 100)
+    for place, seq in enumerate((50, 53, 54, 89), 1):
+        board.append()
+        board.chain.acknowledge((1, seq), board.journal.find(1, seq)[2])
+        expect("acked to %d" % seq, board.journal.unacked, 99 - seq + place)
+    board.chain.acknowledge((2, 9), board.journal.find(2, 9)[2])
+    left = board.journal.unacked
+    board.boot()
+    expect("counted on as counted anew", (board.journal.unacked, left), (4, 4))
 
 
 def eviction():

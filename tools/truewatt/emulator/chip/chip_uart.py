@@ -74,7 +74,8 @@ class UART(_io.IOBase):
 
     def read(self, nbytes=-1):
         """Up to `nbytes` received bytes; None if there are none within `timeout`."""
-        self._wait()
+        if self._timeout_ms:
+            self._wait()
         data = self._stream.read(self.any() if nbytes < 0 else nbytes)
         return data or None
 

@@ -45,7 +45,8 @@ def _load():
 
 def _store(changes):
     with _outside.open(_path + ".new", "w") as file:
-        _json.dump(_spaces, file)
+        # `dump` writes each character by a system call of its own.
+        file.write(_json.dumps(_spaces))
     _charges.program(_ENTRY_BYTES * changes)
     _host.rename(_path + ".new", _path)
 
