@@ -82,6 +82,7 @@ class Submitter:
         self._signer, self._notices, self._clock = signer, notices, clock
         self._chain_id = chain_id
         self._sent_ms: int | None = None
+        self._looked: tuple[bytes, int] | None = None
         self._held: dict[bytes, Held] = {}
         self._gaps: set[bytes] = set()
         self._accused: dict[bytes, int] = {}
@@ -102,8 +103,12 @@ class Submitter:
                 return False
             await self._send(tx)
             return False
-        if await self._settle(tx):
-            return True
+        # Nothing has changed there before the next header, though records keep calling.
+        looking = (tx.hash, self._node.height)
+        if self._looked != looking:
+            if await self._settle(tx):
+                return True
+            self._looked = looking
         if self._sent_ms is None or self._clock.mono_ms() - self._sent_ms >= RESEND_S * 1000:
             await self._send(tx)
         return False

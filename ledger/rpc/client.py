@@ -106,6 +106,7 @@ class RpcClient:
         self._url = url.rstrip("/")
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._session: aiohttp.ClientSession | None = None
+        self._known: tuple[bytes, ValidatorSet] | None = None
 
     async def __aenter__(self) -> RpcClient:
         return self
@@ -195,9 +196,16 @@ class RpcClient:
         """What a light client verifies; raises `BlockNotFound` for heights that are not there."""
         try:
             header, commit = await self.commit(height)
-            return LightBlock(header, commit, await self.validators(height))
+            return LightBlock(header, commit, await self._validators_of(header, height))
         except RpcRefused as error:
             raise BlockNotFound(str(error)) from error
+
+    async def _validators_of(self, header: Header, height: int) -> ValidatorSet:
+        """The set that the header names by its hash; asked for if it is not the last one again."""
+        if self._known is None or self._known[0] != header.validators_hash:
+            found = await self.validators(height)
+            self._known = (found.hash(), found)
+        return self._known[1]
 
     async def block_results(self, height: int | None = None) -> _Json:
         """`/block_results`, as it is: unproven, for display."""

@@ -30,8 +30,8 @@ UTC_DAY_S = 86_400
 MAX_METERS_PER_MLMD = 100
 MAX_MLMDS = 30
 
-METER_POLL_MS, MLMD_POLL_MS = 10_000, 2_000
-"""A meter's registers are read once a minute: half a dozen samples of each. An M-LMD protects."""
+METER_POLL_MS, MLMD_POLL_MS = 5_000, 2_000
+"""A meter's registers are read once a minute: a dozen samples of each. An M-LMD protects."""
 GATEWAY_POLL_S = 20
 """A third of the boards' minute; commands and what they bring don't wait for it."""
 
