@@ -24,18 +24,12 @@ _chip = None
 class _Chip:
     def __init__(self, path):
         self._file = _host.open_shared(path)
-        self._image = bytearray(_HEAD_BYTES + 2 * _REGISTERS)
         self._last = 0
-        self._look()
         self.cs = self._word(0)
 
-    def _look(self):
-        """See the whole file as it is now, at the price of one word."""
-        self._file.seek(0)
-        self._file.readinto(self._image)
-
     def _word(self, at):
-        return _struct.unpack_from(">H", self._image, at)[0]
+        self._file.seek(at)
+        return _struct.unpack(">H", self._file.read(2))[0]
 
     def _put(self, at, data):
         self._file.seek(at)
@@ -43,7 +37,6 @@ class _Chip:
 
     def transfer(self, address, value):
         """The word that goes out while `address` and `value` come in; None: no supply."""
-        self._look()
         if not self._word(2):
             return None
         register = address & 0x3FF
