@@ -6,6 +6,7 @@ import argparse
 import json
 import re
 import signal
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from truewatt.demo.attack import catalogue as attack
 from truewatt.demo.attack.campaign import Campaign
 from truewatt.demo.attack.table import table
 from truewatt.demo.html import cli as pages
+from truewatt.demo.losses import BadTheft, LossWatch, Theft, parse_theft
 from truewatt.demo.observer import Observer
 from truewatt.demo.parts import PartFailed
 from truewatt.demo.progress import say
@@ -45,6 +47,7 @@ examples:
   tools/demo --headless --minutes 1 --kill 20        cut the power of a random part 20 times
   tools/demo --headless --snapshot screen.svg        a picture of the live view
   tools/demo view                                    look at the latest run while it goes on
+  tools/demo --headless --minutes 20 --theft h7:0.6  who steals, and does the ledger find out
   tools/demo --attack --headless                     18 attacks, each refused by its right name
   tools/demo --attack list                           what they are
   tools/demo report RUN_DIR                          make the page of a finished run again
@@ -104,11 +107,15 @@ def _scenario(arguments: argparse.Namespace) -> Scenario:
     if not mlmds <= meters <= mlmds * MAX_METERS_PER_MLMD:
         least_to_most = f"1 to {MAX_METERS_PER_MLMD} for each of {mlmds} M-LMDs"
         raise SystemExit(f"--meters {meters}: expected {least_to_most}")
+    homes = plan_homes(arguments.seed, meters, mlmds, _with_plant(arguments))
+    theft = arguments.theft
+    if theft is not None and theft.home not in {home.name for home in homes}:
+        raise SystemExit(f"--theft {theft.home}: expected one of h1 to h{len(homes)}")
     return Scenario(
         seed=arguments.seed,
         minutes=minutes,
         speed=speed,
-        homes=plan_homes(arguments.seed, meters, mlmds, _with_plant(arguments)),
+        homes=homes,
         start_min=arguments.start,
         profiles=None if arguments.profiles is None else tuple(arguments.profiles),
         kills=arguments.kill,
@@ -126,9 +133,11 @@ def _with_plant(arguments: argparse.Namespace) -> bool | None:
 
 def _observers(arguments: argparse.Namespace, tell: Callable[[str], None]) -> list[Observer]:
     """What attaches to the run because of the arguments."""
+    judged = arguments.headless and arguments.attack is None
+    watch = LossWatch(arguments.theft, judged, tell)
     if arguments.attack is None:
-        return []
-    return [Campaign(attack.selected(arguments.attack, arguments.seed), tell)]
+        return [watch]
+    return [watch, Campaign(attack.selected(arguments.attack, arguments.seed), tell)]
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
@@ -188,9 +197,35 @@ def summary(result: dict[str, Any]) -> str:
         "ledger": f"{result['height']} blocks, "
         + ("every one verified" if result["ledger_verified"] else "NOT VERIFIED"),
     }
+    if result["attested"]["devices"]:
+        lines["devices"] = _of_devices(result["attested"])
+    if result.get("deadlines"):
+        counts = Counter(one["verdict"] for one in result["deadlines"])
+        lines["deadlines"] = ", ".join(f"{n} {how}" for how, n in sorted(counts.items()))
+    if result.get("theft"):
+        lines["theft"] = _of_theft(result["theft"])
     if result["kills"]:
         lines["power cuts"] = f"{result['kills']}"
     return "\n".join(f"  {name:10}  {text}" for name, text in lines.items())
+
+
+def _of_devices(attested: dict[str, Any]) -> str:
+    return (
+        f"{len(attested['devices'])} that the gateway signs for:"
+        f" {attested['records_admitted']} records, {attested['records_on_ledger']} on the ledger,"
+        f" {attested['records_lost']} lost; {attested['energy_error']:.3%} from the physics"
+    )
+
+
+def _of_theft(theft: dict[str, Any]) -> str:
+    stolen = f"{theft['bypassed_wh'] / 1000:.2f} kWh around {theft['meter']}"
+    if not theft["found"]:
+        return f"{stolen}: not found yet; ranked first: {theft['ranked_first'] or 'nobody'}"
+    likely = theft["likely"] or "nobody for certain"
+    return (
+        f"{stolen}: energy missed behind {theft['section']} after {theft['after_min']} min;"
+        f" likely {likely}, ranked first: {theft['ranked_first'] or 'nobody'}"
+    )
 
 
 def _seconds(simulated_ms: int | None, speed: float) -> str:
@@ -232,6 +267,12 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         metavar="FILE",
         help="CSV of measured homes, and one of generation per kWp (docs/profiles.md)",
+    )
+    add(
+        "--theft",
+        type=_theft,
+        metavar="HOME[:SHARE]",
+        help="lead a share of a home's load around its meter (default 0.6); was it found?",
     )
     add("--kill", type=int, default=0, metavar="N", help="cut the power of a part N times")
     add(
@@ -292,6 +333,13 @@ def _attacks(text: str) -> str:
     except attack.UnknownAttack as error:
         raise argparse.ArgumentTypeError(str(error)) from error
     return text
+
+
+def _theft(text: str) -> Theft:
+    try:
+        return parse_theft(text)
+    except BadTheft as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _file(text: str) -> Path:

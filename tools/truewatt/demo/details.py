@@ -7,28 +7,35 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 from truewatt.demo.html import metered
 from truewatt.demo.html.chain import Life
 from truewatt.demo.html.run_data import RunData, load
 from truewatt.demo.physics_log import PhysicsLog
+from truewatt.demo.scenario import HomePlan, Scenario
 from truewatt.emulator.physics.profiles import load_profiles
+from truewatt.emulator.physics.vehicle import VehicleSpec
 
 UNMET_WH = 50.0
 """Below that a promise is kept: less than a minute of a car's charging."""
 
+_DAY_MS = 86_400_000
+_VEHICLE = VehicleSpec()
 _STATE = re.compile(r"(\w+)\.(\w+)\.(unmet_wh|temperature_c|soc)")
 
 
-def of(folder: Path) -> dict[str, object]:
-    """Keys `homes`, `assets`, `assets_unmet`, `commands`, `profiles` of a finished run's report."""
+def of(folder: Path, scenario: Scenario) -> dict[str, object]:
+    """Keys `homes`, `assets`, `assets_unmet`, `deadlines`, `commands`, `profiles` of a finished
+    run's report."""
     run = load(folder)
     assets = _assets(run.physics)
     return {
         "homes": _homes(run),
         "assets": assets,
         "assets_unmet": [f"{a['home']} {a['asset']}" for a in assets if not a["met"]],
+        "deadlines": deadlines(scenario, run.physics),
         "commands": [_command(life) for life in _lives(run)],
         "profiles": _profiles(folder),
     }
@@ -87,6 +94,40 @@ def _assets(physics: PhysicsLog) -> list[dict[str, object]]:
         else:
             state["least_temperature_c"] = round(physics.least(column), 2)
     return [states[key] for key in sorted(states)]
+
+
+def deadlines(scenario: Scenario, physics: PhysicsLog) -> list[dict[str, object]]:
+    """Each car's promise of each day: Wh that it lacked at its deadline, or lacks at the end if
+    that comes first."""
+    found: list[dict[str, object]] = []
+    for home in scenario.homes:
+        column = f"{home.name}.ev.soc"
+        if column not in physics.columns():
+            continue
+        for due_ms in _due_ms(home, scenario.start_ms, physics.t_ms[-1]):
+            is_due = due_ms <= physics.t_ms[-1]
+            short = _VEHICLE.target_soc - physics.at(column, due_ms)
+            lacking_wh = max(0.0, short * _VEHICLE.capacity_wh)
+            kept = "met" if lacking_wh <= UNMET_WH else "missed" if is_due else "not due yet"
+            found.append(
+                {
+                    "home": home.name,
+                    "asset": "ev",
+                    "steered_by": home.charger or home.meter,
+                    "deadline": datetime.fromtimestamp(due_ms / 1000, UTC).strftime("%d %b %H:%M"),
+                    "wanted_wh": home.ev_need_wh,
+                    "lacking_wh": round(lacking_wh, 1),
+                    "verdict": kept,
+                }
+            )
+    return found
+
+
+def _due_ms(home: HomePlan, start_ms: int, end_ms: int) -> list[int]:
+    """Its deadlines within the run; the next one if none is."""
+    first = start_ms // _DAY_MS * _DAY_MS + home.ev_deadline_s * 1000
+    first += _DAY_MS if first <= start_ms else 0
+    return list(range(first, end_ms + 1, _DAY_MS)) or [first]
 
 
 def _lives(run: RunData) -> list[Life]:

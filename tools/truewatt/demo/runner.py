@@ -205,7 +205,7 @@ def run(
     broken = [line for observer in observers for line in observer.failures()]
     found["failures"] = report.failures(found) + broken
     _write(run_dir, found)
-    found |= details.of(run_dir)
+    found |= details.of(run_dir, scenario)
     _write(run_dir, found)
     return found
 

@@ -26,7 +26,8 @@ class NoRun(ValueError):
 
 @dataclass(frozen=True)
 class RunData:
-    """A finished run. `sections`: homes by M-LMD; `meters`: each home's board."""
+    """A finished run. `sections`: homes by M-LMD; `meters`: each home's board; `devices`: by
+    M-LMD, those with a circuit of their own behind it, for which the gateway signs."""
 
     folder: Path
     report: Mapping[str, Any]
@@ -37,6 +38,13 @@ class RunData:
     sections: Mapping[str, list[str]]
     meters: Mapping[str, str]
     limit_w: list[tuple[int, float]] = field(default_factory=list)
+    devices: Mapping[str, list[str]] = field(default_factory=dict)
+
+    def counted_behind(self, section: str) -> list[Metered]:
+        """Of each meter and device that counts energy behind an M-LMD."""
+        boards = [self.meters.get(home, "") for home in self.sections[section]]
+        boards += self.devices.get(section, [])
+        return [self.metered.get(board, Metered()) for board in boards]
 
     @property
     def span_ms(self) -> tuple[int, int]:
@@ -74,7 +82,17 @@ def load(folder: Path) -> RunData:
         sections=sections,
         meters=meters,
         limit_w=_summed(limits),
+        devices=_devices(rig),
     )
+
+
+def _devices(rig: Mapping[str, Any]) -> dict[str, list[str]]:
+    section_of = {home["name"]: home["section"] or "" for home in rig["homes"]}
+    found: dict[str, list[str]] = {}
+    for device in rig.get("devices", ()):
+        if device["at"] in section_of:
+            found.setdefault(section_of[device["at"]], []).append(device["name"])
+    return found
 
 
 def _from_store(

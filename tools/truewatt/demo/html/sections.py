@@ -207,9 +207,9 @@ def theft(run: RunData) -> str:
     gaps = {
         section: metered.unseen(
             run.metered.get(section, metered.Metered()),
-            [run.metered.get(run.meters.get(name, ""), metered.Metered()) for name in names],
+            run.counted_behind(section),
         )
-        for section, names in run.sections.items()
+        for section in run.sections
     }
     gaps = {name: points for name, points in gaps.items() if points}
     if not gaps:
