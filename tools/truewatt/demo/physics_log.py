@@ -135,7 +135,8 @@ def balance(
 
     Deviations are summed as magnitudes, so that no channel's error hides another's. Only
     readings with a trusted clock count: others do not say when they were taken. `names` gives what
-    the log calls a board's channels.
+    the log calls a board's channels. An M-LMD's chip counts from its board's start on, while
+    modules have counters of their own: an M-LMD is compared from its first record on.
     """
     metered = physics = deviation = worst = 0.0
     worst_channel = ""
@@ -143,9 +144,9 @@ def balance(
         last = last_trusted(kept[name])
         if last is None:
             continue
-        for measure, channel in zip(names(name), last.channels, strict=True):
-            exact = log.at(f"{name}.{measure}_wh", last.time_s * 1000)
-            register = channel[0] + channel[1]
+        first = first_trusted(kept[name]) if isinstance(last, Feeder) else None
+        for number, measure in enumerate(names(name)):
+            exact, register = _since(log, f"{name}.{measure}_wh", number, last, first)
             metered += register
             physics += exact
             deviation += abs(register - exact)
@@ -155,9 +156,28 @@ def balance(
     return Balance(metered, physics, error, worst_channel, worst)
 
 
-def last_trusted(items: list[SignedRecord]) -> Reading | Feeder | None:
+def _since(
+    log: PhysicsLog,
+    column: str,
+    number: int,
+    last: Reading | Feeder,
+    first: Reading | Feeder | None,
+) -> tuple[float, int]:
+    """Energy of a channel by the physics and by its register, up to `last`, from `first` on."""
+    exact, register = log.at(column, last.time_s * 1000), sum(last.channels[number][:2])
+    if first is None:
+        return exact, register
+    return exact - log.at(column, first.time_s * 1000), register - sum(first.channels[number][:2])
+
+
+def first_trusted(items: list[SignedRecord]) -> Reading | Feeder | None:
+    """The first interval that says when it was taken."""
+    return last_trusted(items, is_reversed=False)
+
+
+def last_trusted(items: list[SignedRecord], *, is_reversed: bool = True) -> Reading | Feeder | None:
     """The last interval that says when it was taken."""
-    for item in sorted(items, key=lambda one: one.position, reverse=True):
+    for item in sorted(items, key=lambda one: one.position, reverse=is_reversed):
         if isinstance(item.record, Reading | Feeder) and not item.record.flags & CLOCK_UNTRUSTED:
             return item.record
     return None
