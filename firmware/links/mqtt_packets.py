@@ -9,6 +9,7 @@ CONNACK, PUBLISH, PUBACK, SUBACK, PINGRESP = 2, 3, 4, 9, 13
 PING = b"\xc0\x00"
 GOODBYE = b"\xe0\x00"
 MAX_PACKET_BYTES = 400
+_SKIPPED_AT_ONCE = 128
 
 _WILL_QOS_1 = 0x0C  # will flag, will QoS 1, not retained (3.1.2.5)
 _USER, _PASSWORD = 0x80, 0x40
@@ -67,9 +68,28 @@ async def read(stream: object) -> "tuple[int, bytes]":
         shift += 7
         if shift > 14:
             raise MqttError("a packet length of more than 3 bytes", "mqtt")
+    if size > MAX_PACKET_BYTES and head >> 4 == PUBLISH:
+        return head, await _without_payload(stream, head, size)
     if size > MAX_PACKET_BYTES:
         raise MqttError("a packet of %d bytes, at most %d" % (size, MAX_PACKET_BYTES), "mqtt")
     return head, (await stream.readexactly(size)) if size else b""
+
+
+async def _without_payload(stream: object, head: int, size: int) -> bytes:
+    """A PUBLISH too long to keep: topic and packet id, as if its payload were empty.
+
+    To end the connection over it would be no way out: the broker brings it again with each one,
+    until it is confirmed.
+    """
+    length = await stream.readexactly(2)
+    more = (length[0] << 8 | length[1]) + (2 if head >> 1 & 3 else 0)
+    left = size - 2 - more
+    if more > MAX_PACKET_BYTES or left < 0:
+        raise MqttError("a PUBLISH with a topic of %d bytes" % more, "mqtt")
+    kept = length + await stream.readexactly(more)
+    while left:
+        left -= len(await stream.readexactly(min(left, _SKIPPED_AT_ONCE)))
+    return kept
 
 
 def _text(text: str) -> bytes:

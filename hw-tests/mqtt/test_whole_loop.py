@@ -28,6 +28,7 @@ def radio_board(run_dir, scenario, name, environment=None):
         uart1=None if name == METER else lines / f"{name}.uart1",
         uart2=lines / f"{name}.uart2",
         pins=run_dir / "rig" / f"{name}.pins",
+        spi=None if name == METER else run_dir / "rig" / f"{name}.spi",
         arch=scenario.arch,
         radio=name == METER,
     )

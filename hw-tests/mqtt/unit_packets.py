@@ -56,10 +56,21 @@ def goods():
 
 def bads():
     refused("endless length", read, b"\x30\xff\xff\xff\xff\x7f")
-    refused("too long", read, b"\x30\xff\xff\x01")
+    refused("too long", read, b"\x40\xff\xff\x01")
+    refused("a topic too long", read, b"\x32\xff\xff\x01\x7f\xff")
+    refused("a topic past the end", read, b"\x32\x91\x03\x01\x90" + bytes(500))
     refused("QoS 2", p.split_publish, 0x34, b"\0\1a\0\1x")
     refused("topic past the end", p.split_publish, 0x32, b"\0\x09abc")
     refused("no topic", p.split_publish, 0x32, b"\0")
+
+
+def too_long():
+    """Its payload is passed over, it can be confirmed, and what follows is whole."""
+    stream = Stream(p.publish("a/cmd", bytes(5000), 9) + p.publish("a/cmd", b"next", 10))
+    for mid, payload in ((9, b""), (10, b"next")):
+        head, body = asyncio.run(p.read(stream))
+        expect("after a long one", p.split_publish(head, body), (b"a/cmd", mid, payload))
+    expect("the stream's end", stream.data, b"")
 
 
 def mutants():
@@ -84,5 +95,6 @@ def mutants():
 
 goods()
 bads()
+too_long()
 mutants()
 print("ok")
