@@ -6,7 +6,7 @@ import pytest
 
 from truewatt.demo.accounting import SignedRecord
 from truewatt.demo.physics_log import PhysicsLog, balance, switchings
-from wireformat.chained import Reading
+from wireformat.chained import Feeder, Reading
 from wireformat.codes import CLOCK_UNTRUSTED
 
 
@@ -72,6 +72,35 @@ def test_only_the_last_reading_with_trusted_time_counts(tmp_path: Path) -> None:
     log = log_of(tmp_path, ["0,0,0,0", "60000,0,60,0", "120000,0,120,0"])
     kept = [reading(60, 60, 0), reading(0, 999, 0, seq=1, flags=CLOCK_UNTRUSTED)]
     assert balance(log, {"m1": kept}, names).error == 0.0
+
+
+def section(epoch: int, time_s: int, drawn_wh: int, given_wh: int) -> SignedRecord:
+    fields = {"interval_s": 60, "voltage_dv": 2300, "max_ma": 0, "prev": bytes(16), "flags": 0}
+    record = Feeder(
+        epoch=epoch,
+        seq=time_s,
+        time_s=time_s,
+        channels=[[drawn_wh, given_wh, 0, 0, 0]],
+        breaker=1,
+        trip_cause=0,
+        reclose_count=0,
+        limit_w=1,
+        **fields,
+    )
+    return SignedRecord((epoch, time_s), record.payload(), record)
+
+
+def test_a_section_is_compared_while_its_board_is_on_and_both_ways_count(tmp_path: Path) -> None:
+    path = tmp_path / "physics.csv"
+    # 1 Wh a second; the board is off, and its chip with it, from second 60 to 100.
+    path.write_text("t_ms,x1.section_wh\n0,0\n200000,200\n")
+    kept = [section(1, 20, 5, 0), section(1, 60, 30, 15), section(2, 100, 30, 15)]
+    kept.append(section(2, 160, 50, 55))
+    found = balance(PhysicsLog(path), {"x1": kept}, lambda _: ("section",))
+    assert (found.metered_wh, found.physics_wh, found.error) == (100, 100, 0.0)
+    kept.append(section(2, 180, 50, 65))
+    found = balance(PhysicsLog(path), {"x1": kept}, lambda _: ("section",))
+    assert found.error == pytest.approx(10 / 120)
 
 
 def test_without_readings_the_balance_is_broken_not_perfect(tmp_path: Path) -> None:

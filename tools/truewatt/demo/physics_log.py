@@ -135,18 +135,14 @@ def balance(
 
     Deviations are summed as magnitudes, so that no channel's error hides another's. Only
     readings with a trusted clock count: others do not say when they were taken. `names` gives what
-    the log calls a board's channels. An M-LMD's chip counts from its board's start on, while
-    modules have counters of their own: an M-LMD is compared from its first record on.
+    the log calls a board's channels.
     """
     metered = physics = deviation = worst = 0.0
     worst_channel = ""
     for name in sorted(kept):
-        last = last_trusted(kept[name])
-        if last is None:
-            continue
-        first = first_trusted(kept[name]) if isinstance(last, Feeder) else None
-        for number, measure in enumerate(names(name)):
-            exact, register = _since(log, f"{name}.{measure}_wh", number, last, first)
+        spans = _metered_spans(kept[name])
+        for number, measure in enumerate(names(name) if spans else ()):
+            exact, register = _over(log, f"{name}.{measure}_wh", number, spans)
             metered += register
             physics += exact
             deviation += abs(register - exact)
@@ -156,28 +152,52 @@ def balance(
     return Balance(metered, physics, error, worst_channel, worst)
 
 
-def _since(
-    log: PhysicsLog,
-    column: str,
-    number: int,
-    last: Reading | Feeder,
-    first: Reading | Feeder | None,
-) -> tuple[float, int]:
-    """Energy of a channel by the physics and by its register, up to `last`, from `first` on."""
-    exact, register = log.at(column, last.time_s * 1000), sum(last.channels[number][:2])
-    if first is None:
-        return exact, register
-    return exact - log.at(column, first.time_s * 1000), register - sum(first.channels[number][:2])
+Measured = Reading | Feeder
+Span = tuple[Measured | None, Measured]
+"""From a record (None: from the beginning of the run) to a later one."""
 
 
-def first_trusted(items: list[SignedRecord]) -> Reading | Feeder | None:
-    """The first interval that says when it was taken."""
-    return last_trusted(items, is_reversed=False)
+def _metered_spans(items: list[SignedRecord]) -> list[Span]:
+    """What a board could measure. Modules have a supply and counters of their own: all of the run.
+
+    An M-LMD's chip lives from its board and forgets with it: nothing counts what flows while the
+    board is off or starting, so each epoch is compared from its first record on.
+    """
+    last = last_trusted(items)
+    if last is None:
+        return []
+    if not isinstance(last, Feeder):
+        return [(None, last)]
+    epochs: dict[int, list[Measured]] = {}
+    for item in sorted(items, key=lambda one: one.position):
+        if (record := _measured(item)) is not None:
+            epochs.setdefault(item.position[0], []).append(record)
+    return [(records[0], records[-1]) for records in epochs.values()]
 
 
-def last_trusted(items: list[SignedRecord], *, is_reversed: bool = True) -> Reading | Feeder | None:
+def _over(log: PhysicsLog, column: str, number: int, spans: Sequence[Span]) -> tuple[float, int]:
+    """Energy of a channel over `spans`, by the physics and by its register."""
+    exact, register = 0.0, 0
+    for first, last in spans:
+        exact += log.at(column, last.time_s * 1000)
+        register += sum(last.channels[number][:2])
+        if first is not None:
+            exact -= log.at(column, first.time_s * 1000)
+            register -= sum(first.channels[number][:2])
+    return exact, register
+
+
+def _measured(item: SignedRecord) -> Measured | None:
+    """The record, if it is an interval that says when it was taken."""
+    record = item.record
+    if isinstance(record, Reading | Feeder) and not record.flags & CLOCK_UNTRUSTED:
+        return record
+    return None
+
+
+def last_trusted(items: list[SignedRecord]) -> Measured | None:
     """The last interval that says when it was taken."""
-    for item in sorted(items, key=lambda one: one.position, reverse=is_reversed):
-        if isinstance(item.record, Reading | Feeder) and not item.record.flags & CLOCK_UNTRUSTED:
-            return item.record
+    for item in sorted(items, key=lambda one: one.position, reverse=True):
+        if (record := _measured(item)) is not None:
+            return record
     return None
