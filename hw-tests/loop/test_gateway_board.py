@@ -14,9 +14,11 @@ from gateway.store import Store, StoreError
 from ledger.rpc.client import RpcClient
 from truewatt.demo import site
 from truewatt.demo.runner import Run
-from truewatt.demo.scenario import Scenario, plan_homes
+from truewatt.demo.scenario import CHAIN_ID, OPT_OUT_PIN, TRIP_PIN, Scenario, plan_homes
 from truewatt.emulator.rig_control import ask_rig
-from wireformat.chained import Outcome
+from wireformat import codes
+from wireformat.chained import Event, Outcome
+from wireformat.registry import open_signed
 
 BUS = "bus1"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -129,3 +131,30 @@ def test_noise_coil_writes_half_frames_and_reboots_cost_no_record(loop):
     rows = [row for name in (meter, "x1") for row in loop.stored(name).values()]
     outcomes = [data for code, data in rows if code == Outcome.CODE]
     assert len(outcomes) >= loop.commands()["done"] > 0
+
+
+def test_switches_on_site_are_obeyed_and_told(loop):
+    """What the live view's key `o` presses, and an M-LMD's test button."""
+    control = loop.site.run_dir / "rig" / "control.sock"
+
+    def told(board: str) -> list[int]:
+        rows = loop.stored(board).values()
+        return [
+            open_signed(code, data, CHAIN_ID).record.kind
+            for code, data in rows
+            if code == Event.CODE
+        ]
+
+    def press(board: str, pin: int, *, down: bool) -> None:
+        ask_rig(control, cmd="pin", board=board, pin=pin, value=0 if down else 1)
+
+    press(loop.meter, OPT_OUT_PIN, down=True)
+    loop.until(lambda: codes.EV_OPT_OUT in told(loop.meter), "the opt-out's event")
+    press(loop.meter, OPT_OUT_PIN, down=False)
+    loop.until(lambda: codes.EV_OPT_IN in told(loop.meter), "the opt-in's event")
+    assert ask_rig(control, cmd="state")["sections"]["x1"]["closed"]
+    press("x1", TRIP_PIN, down=True)
+    loop.until(
+        lambda: not ask_rig(control, cmd="state")["sections"]["x1"]["closed"], "an open breaker"
+    )
+    loop.until(lambda: codes.EV_TRIP in told("x1"), "the trip's event")

@@ -99,3 +99,9 @@ def test_the_contract_takes_every_wish(street: Scenario) -> None:
     kinds.check(battery, wishes.of_battery(at))
     charger = device(codes.ATTESTED, [load], 1)
     kinds.check(charger, wishes.of_charger(home_with(street, "charger"), at))
+
+
+def test_what_a_section_may_lose_falls_with_its_homes(street: Scenario) -> None:
+    assert {section.loss_mw_per_kw2 for section in street.sections} == {200}
+    (small,) = Scenario(1, 1.0, 60.0, plan_homes(1, 3), start_min=960).sections
+    assert small.loss_mw_per_kw2 == 600

@@ -51,6 +51,9 @@ OVERLOAD_PERCENT = 75
 EVENING_LIMIT_W_PER_HOME = 3_000
 """What the operator grants each home of a section this evening."""
 
+LOSSES_OF_ONE_HOME, MOST_LOSSES = 2_000, 600
+"""mW per kW^2 of a section with one home behind it, and the most that is granted to any."""
+
 ORIGIN_MS = 1_782_864_000_000
 """Simulated time that every run begins at, less the time of day: 2026-07-01T00:00:00Z."""
 
@@ -83,6 +86,12 @@ class Section:
     def overload_limit_w(self) -> int:
         """The M-LMD trips above it after `OVERLOAD_DELAY_MS`."""
         return self.fixed_limit_w * OVERLOAD_PERCENT // 100
+
+    @property
+    def loss_mw_per_kw2(self) -> int:
+        """What its cables lose at the square of its power, as measured on this feeder: most of it
+        is in the service cables, and the more homes share the power the less."""
+        return min(LOSSES_OF_ONE_HOME // len(self.homes), MOST_LOSSES)
 
     @property
     def evening_limit_w(self) -> int:

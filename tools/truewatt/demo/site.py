@@ -17,9 +17,11 @@ from gateway.attest.devices import joining
 from gateway.config import load_config
 from ledger import keys
 from ledger.contracts.bodies import Body
+from ledger.contracts.objects import LossModel
 from ledger.setup import (
     AccountBody,
     EnrolBody,
+    LossModelBody,
     SectionLimitBody,
     build_tx,
     certify,
@@ -248,8 +250,8 @@ def enrolments(site: Site) -> list[bytes]:
 
 
 def orders(site: Site) -> list[bytes]:
-    """What people want: the operator registers the owner and limits each section's evening load,
-    the owner says what each asset may cost and when it must have run."""
+    """What people want: the operator registers the owner, limits each section's evening
+    load and what it may lose, the owner says what each asset may cost and when it must have run."""
     addresses, attested = site.addresses, site.attested_addresses
     owned = [addresses[home.meter] for home in site.scenario.homes]
     owned += [attested[device.name] for device in site.scenario.devices if device.home]
@@ -266,8 +268,21 @@ def orders(site: Site) -> list[bytes]:
         )
         for section in site.scenario.sections
     ]
-    return _signed(site, "operator", [*accounts, *limits]) + _signed(
+    models = [_loss_model(section, addresses[section.mlmd]) for section in site.scenario.sections]
+    return _signed(site, "operator", [*accounts, *limits, *models]) + _signed(
         site, "prosumer", _wishes(site)
+    )
+
+
+def _loss_model(section: plan.Section, mlmd: bytes) -> LossModelBody:
+    usual = LossModel()
+    return LossModelBody(
+        mlmd=mlmd,
+        fixed_w=usual.fixed_w,
+        quadratic_mw=section.loss_mw_per_kw2,
+        accuracy_ppm=usual.accuracy_ppm,
+        margin_wh=usual.margin_wh,
+        skew_s=usual.skew_s,
     )
 
 
