@@ -146,6 +146,15 @@ class Plant:
         ]
         await self.send("installer", *bodies)
 
+    async def provable(self, key: bytes) -> None:
+        """Until a key can be proven: its block's state is in the header of the one after it."""
+        async with RpcClient(self.url) as client:
+            for _ in range(400):
+                if (await client.abci_query("/store", key, prove=True)).value:
+                    return
+                await asyncio.sleep(0.05)
+        raise AssertionError(f"{key!r} is never proven")
+
     async def state(self, key: bytes) -> bytes:
         """A value of the ledger's state, b"" if it is not there or the ledger is down."""
         try:

@@ -19,7 +19,7 @@ def test_a_full_disk_is_named_nothing_is_acked_and_it_goes_on_afterwards(tmp_pat
         await site.until(lambda: site.open_codes().get("store") == "store_full")
         assert meter.acked[1] == len(site.held(meter)) - 1 < 200
         site.store.database.one("PRAGMA max_page_count = 1000000")
-        await site.until(lambda: meter.acked == (1, 201))
+        await site.until(lambda: meter.acked == (1, 201), 30)
         assert site.held(meter) == journal(meter)
         await site.until(lambda: site.open_codes() == {})
 

@@ -70,6 +70,7 @@ def run(tmp_path, scenario):
     async def main():
         async with Plant(tmp_path, 1) as plant:
             await plant.enrol()
+            await plant.provable(DEVICE + plant.meters[0].address)
             async with LyingNode(plant.url) as liar:
                 half = Half(plant, liar.url)
                 with contextlib.suppress(asyncio.CancelledError):
