@@ -72,7 +72,8 @@ def _change(port, level):
 
 
 def _serve():
-    while _receive(False):
+    # Asked at each look at an input, when there is mostly nothing: an exception would cost more.
+    while _host.unread(_link.fileno()) and _receive(False):
         pass
 
 
