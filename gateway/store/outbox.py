@@ -51,7 +51,8 @@ class Outbox:
             known = set(chosen)
             chosen += [row for (row,) in rows if row not in known][: most - len(chosen)]
         found = {record.id: record for record in self.places(chosen)}
-        return [found[row] for row in chosen]
+        # Another process may look while the gateway clears away what has landed.
+        return [found[row] for row in chosen if row in found]
 
     def _urgent(self, most: int, without: Collection[bytes]) -> list[int]:
         """Rows up to each device's last waiting outcome: with what must precede it."""
