@@ -16,10 +16,11 @@ from ledger.clock import ENV, Clock
 from ledger.rpc.client import RpcClient, RpcError
 from ledger.tx import tx_id
 from truewatt.demo import chaos, details, outcome, report, site
+from truewatt.demo.accounting import parse
 from truewatt.demo.observer import Observer
 from truewatt.demo.parts import Part, PartFailed, ProcessPart, wait_for_file
 from truewatt.demo.progress import Progress
-from truewatt.demo.scenario import Scenario
+from truewatt.demo.scenario import CHAIN_ID, Scenario
 from truewatt.demo.supervisor import Supervisor
 from truewatt.emulator.board import EmulatedBoard
 
@@ -30,6 +31,8 @@ _HAND_IN_S = 60.0
 _HANDED_IN_AT_ONCE = 80
 """Below what the ledger lets one signer have waiting."""
 _DRAIN_S = 60.0
+_LOOKED_AT = 500
+"""Records that wait for the ledger, the oldest first: what is late is among them."""
 _LINE_EVERY_S, _SWITCHINGS_EVERY_S, _HEARD_EVERY_S = 10.0, 1.0, 5.0
 
 
@@ -215,15 +218,20 @@ def _write(run_dir: Path, found: dict[str, object]) -> None:
 
 
 def _is_drained(path: Path, boards: set[bytes], aside: set[bytes], end_s: int) -> bool:
-    """Whether every board's chain has passed `end_s` and nothing of them waits for the ledger."""
+    """Whether every board's chain has passed `end_s` and nothing up to then waits for the ledger.
+
+    What was signed later always waits: boards and devices go on.
+    """
     heads = _heads(path)
     if any(board not in heads or heads[board].time_s <= end_s for board in boards):
         return False
     try:
         with closing(Store.open_readonly(path)) as store:
-            return not store.outbox.next(1, aside)
+            waiting = store.outbox.next(_LOOKED_AT, aside)
     except StoreError:
         return False
+    records = parse(((one.code, one.data) for one in waiting), CHAIN_ID)
+    return all(item.record.time_s > end_s for item in records)
 
 
 def _heads(path: Path) -> dict[bytes, Head]:
