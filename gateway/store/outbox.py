@@ -52,6 +52,8 @@ class Outbox:
             chosen += [row for (row,) in rows if row not in known][: most - len(chosen)]
         found = {record.id: record for record in self.places(chosen)}
         # Another process may look while the gateway clears away what has landed.
+        if chosen and not found:
+            return self.next(most, without)
         return [found[row] for row in chosen if row in found]
 
     def _urgent(self, most: int, without: Collection[bytes]) -> list[int]:
