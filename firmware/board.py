@@ -41,6 +41,9 @@ class Board:
             machine.Pin(relay.pin, machine.Pin.OUT, value=1 if on == relay.active_high else 0)
             for relay, on in zip(config.relays, closed)
         ]
+        # What enables parts of the board itself, such as its transceiver.
+        for pin in config.high:
+            machine.Pin(pin, machine.Pin.OUT, value=1)
         self.store = store
         self._config = config
 

@@ -62,6 +62,38 @@ def clear_lockout() -> None:
     open_store().commit(lockout=0, trips=0, cause=0)
 
 
+def factory_reset() -> None:
+    """Destroy key, configuration and journal. The board must be reset after it.
+
+    The key goes first: cut in the middle, what is left is no identity any more.
+    """
+    _erase_nvs()
+    for path in (paths.CONFIG, paths.ENROLMENT):
+        _remove(path)
+    try:
+        names = [entry[0] for entry in os.ilistdir(paths.JOURNAL)]
+    except OSError:
+        return
+    for name in names:
+        os.remove(paths.JOURNAL + "/" + name)
+
+
+def _erase_nvs() -> None:
+    """Erase the flash under the NVS: what is merely deleted in it stays readable (ESP-IDF, NVS)."""
+    from esp32 import Partition
+
+    for part in Partition.find(Partition.TYPE_DATA, label="nvs"):
+        for block in range(part.ioctl(4, 0)):
+            part.ioctl(6, block)
+
+
+def _remove(path: str) -> None:
+    try:
+        os.remove(path)
+    except OSError:
+        pass  # it was not there
+
+
 def _seed() -> bytes:
     store = open_store()
     seed = store.blob("seed")

@@ -279,6 +279,7 @@ def _board(fields: Fields) -> Settings:
     board.metering = _metering(Fields(fields.take("metering"), "metering"))
     board.channels = _channels(fields, board.metering.driver)
     board.relays = [_relay(child) for child in fields.children("relays", 0, 2)]
+    board.high = fields.numbers("high", 0, 8, 48, [])
     _inputs(board, fields)
     _assets(board, fields)
     _times(board, fields)

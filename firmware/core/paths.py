@@ -2,5 +2,7 @@
 
 CONFIG = "/config.json"
 ENROLMENT = "/enrolment.bin"
-JOURNAL = "/journal"
+# Not "/journal": the working directory comes first on MicroPython's path, and a folder of that name
+# would stand before the package.
+JOURNAL = "/records"
 SEED_BYTES = 32

@@ -29,6 +29,7 @@ examples:
   truewatt demo --headless --minutes 3 --seed 1 --report report.json
   truewatt gateway check-config gateway.toml        every error, with its key
   truewatt ledger verify --help                     replay a chain and check all of it
+  truewatt device --help                            a board: flash, provision, logs, reset
   truewatt bench crypto                             what a signature costs a board
   truewatt bench firmware                           what a record and a command cost it
 
@@ -48,6 +49,7 @@ COMMANDS = {
     "demo": Command("truewatt.demo.cli", "run boards, gateway and ledger on emulated hardware"),
     "gateway": Command("gateway.cli", "run the edge gateway, or check its configuration"),
     "ledger": Command("ledger.cli", "run a ledger node, look at a chain, verify it"),
+    "device": Command("truewatt.device.cli", "flash a board, provision it, look at it"),
     "bench": Command("truewatt.cli", "measure: truewatt bench NAME"),
     "doctor": Command("truewatt.doctor", "check this machine and say what is missing"),
 }

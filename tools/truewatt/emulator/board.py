@@ -112,6 +112,12 @@ class EmulatedBoard:
             )
         return said
 
+    def open_console(self, says: dict[str, Any]) -> "subprocess.Popen[bytes]":
+        """Power on with the console on the process's pipes (wires/console.py gives it a cable)."""
+        argv = [*self._prepare(), "--console", json.dumps(says)]
+        self._process = self._spawn(argv, subprocess.PIPE, subprocess.PIPE)
+        return self._process
+
     def provision(self, config: dict[str, Any]) -> bytes:
         """Make the board's key if it has none, write its /config.json; its signed enrolment."""
         text = json.dumps(config)
@@ -150,10 +156,12 @@ class EmulatedBoard:
         chip = build_tree(_CHIP, argv)
         return [*argv, "-X", f"heapsize={heap_kib}k", str(chip / "boot.py"), str(config)]
 
-    def _spawn(self, argv: list[str], output: Any) -> "subprocess.Popen[bytes]":
+    def _spawn(
+        self, argv: list[str], output: Any, source: int = subprocess.DEVNULL
+    ) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
             argv,
-            stdin=subprocess.DEVNULL,
+            stdin=source,
             stdout=output,
             stderr=subprocess.STDOUT,
             env={**os.environ, "MICROPYPATH": "", **self._environment},

@@ -22,6 +22,7 @@ class ExitReason(Enum):
     FLASH_CORRUPT = 4
     FLASH_BUSY = 5
     SOFT_RESET = 6
+    SOFT_RESET_RAW = 7
     POWER_CUT = -9
     WATCHDOG = -14
     STOPPED = -15
@@ -42,6 +43,7 @@ class ExitReason(Enum):
             ExitReason.HARD_FAULT: hard,
             ExitReason.WATCHDOG: watchdog,
             ExitReason.SOFT_RESET: soft,
+            ExitReason.SOFT_RESET_RAW: soft,
         }
         return causes.get(self, power_on)
 

@@ -28,7 +28,11 @@ def build_tree(source: Path, interpreter: tuple[str, ...]) -> Path:
     main.py and boot.py stay sources; folders named tests are left out.
     Raises MpyBuildError if mpy-cross says anything at all.
     """
-    arch = _march(interpreter)
+    return tree_for(source, _march(interpreter))
+
+
+def tree_for(source: Path, arch: str) -> Path:
+    """The same for boards that load the machine code `arch` (mpy-cross's -march)."""
     files = _sources(source)
     target = cache_dir() / "mpy" / f"{source.name}-{arch}-{_digest(source, files)}"
     if target.is_dir():

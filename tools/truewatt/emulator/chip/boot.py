@@ -1,7 +1,8 @@
-"""Power-on of the emulated chip: `micropython boot.py BOARD_JSON [CODE_FILE]`.
+"""Power-on of the emulated chip: `micropython boot.py BOARD_JSON [CODE_FILE | --console SAYS]`.
 
 Puts the emulated modules in place of the port's, mounts the flash at "/" and the firmware at
-"/rom", then runs main.py, or the code in CODE_FILE as a programmer's cable would.
+"/rom", then runs main.py, or the code in CODE_FILE as a programmer's cable would. With `--console`
+stdin and stdout are the chip's console, as chip_repl serves it.
 """
 
 import gc
@@ -149,17 +150,47 @@ def _boot(config_path, code):
         for device in board["uarts"].values():
             _when_ready(chip_host.open_tty, device, board["patience_ms"]).close()
         _plug_in_spi(board)
+    # Before the path is the board's.
+    repl = __import__("chip_repl") if sys.argv[2:3] == ["--console"] else None
     _mount(board, image)
     if code is None and chip_charges.crypto_slice_us:
         chip_charges.charge_generators("crypto.ed25519")
+    if repl is not None:
+        _console(repl, json.loads(sys.argv[3]))
     name, source = ("<cable>", code) if code else _main_source()
     gc.collect()
     chip_host.leave(_run(name, source))
 
 
+def _console(chip_repl, says):
+    """main.py if there is one and no soft reset led to the raw prompt, then the prompt."""
+    chip_repl.pretend(says["machine"], says["version"])
+    prompt = chip_repl.Prompt(says["raw"])
+    starts = not prompt.raw
+    while True:
+        try:
+            if starts:
+                starts = False
+                _start()
+            prompt.run()
+            break
+        except (KeyboardInterrupt, MemoryError):
+            pass
+    chip_host.leave(chip_host.EXIT_SOFT_RESET_RAW if prompt.raw else chip_host.EXIT_SOFT_RESET)
+
+
+def _start():
+    print("boot: main.py, if there is one")
+    try:
+        name, source = _main_source()
+    except OSError:
+        return  # nothing was flashed yet
+    _run(name, source)
+
+
 def _cable():
     """What a programmer's cable would send, from a file: long arguments end the interpreter."""
-    if len(sys.argv) < 3:
+    if len(sys.argv) < 3 or sys.argv[2] == "--console":
         return None
     with open(sys.argv[2]) as file:
         return file.read()

@@ -1,0 +1,85 @@
+"""Boards at an emulated cable, and the command line that a person uses on them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from truewatt.device.cli import main
+from truewatt.emulator.board import NO_CHARGES, BoardSpec, EmulatedBoard
+from truewatt.emulator.wires.console import Console
+from truewatt.emulator.wires.tty import Tty
+from truewatt.mpybuild import native_march
+
+ROOT_KEY = "ab" * 32
+CHAIN = "truewatt-test"
+
+
+@dataclass
+class Desk:
+    """A board on a desk, its cable, and what the person there types."""
+
+    console: Console
+    board: EmulatedBoard
+    port: Path
+    profile: Path
+    out: Path
+
+    def device(self, command: str, *options: str) -> int:
+        return main([command, "--port", str(self.port), *options])
+
+    def flash(self, *options: str) -> int:
+        return self.device("flash", "--board", str(self.profile), *options)
+
+    def provision(self, *options: str, role: str = "meter", name: str = "m1") -> int:
+        who = ["--board", str(self.profile), "--role", role, "--name", name]
+        whose = ["--chain-id", CHAIN, "--area", "1", "--operator-root", ROOT_KEY]
+        way = [] if "--wifi" in options else ["--address", "11"]
+        return self.device("provision", *who, *whose, *way, "--out", str(self.out), *options)
+
+
+@pytest.fixture(scope="session")
+def march(micropython_32bit: list[str]) -> str:
+    """What machine code emulated boards load here."""
+    return native_march(micropython_32bit)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, march: str) -> Iterator[Callable[..., Desk]]:
+    """Return a function that plugs in a new board, which says it is `machine` with `version`."""
+    desks: list[tuple[Desk, list[Tty]]] = []
+
+    def plug(
+        machine: str = "", version: tuple[int, int, int] = (1, 25, 0), baud: int | None = None
+    ) -> Desk:
+        folder = tmp_path / str(len(desks))
+        (folder / "nothing").mkdir(parents=True)
+        profile = folder / "emulated.toml"
+        profile.write_text(
+            f'title = "Emulated board"\nchip = "emulated-{march}"\nsource = "this file"\n'
+            "relays = [26, 27]\n[bus]\nuart = 1\n[metering]\nuart = 2\n[spi]\nspi = 1\ncs = 5\n"
+        )
+        lines = [Tty(folder / name) for name in ("uart1", "uart2")]
+        spec = BoardSpec(
+            "m1",
+            lines[0].path,
+            lines[1].path,
+            arch="32bit",
+            charges=NO_CHARGES,
+            # Nothing frozen: what runs is what was flashed.
+            firmware=folder / "nothing",
+        )
+        board = EmulatedBoard(folder / "board", spec)
+        says = machine or f"Emulated board with EMULATED-{march}"
+        console = Console(board, folder / "usb", says, version, baud)
+        console.plug()
+        made = Desk(console, board, folder / "usb", profile, folder / "out")
+        desks.append((made, lines))
+        return made
+
+    yield plug
+    for made, lines in desks:
+        made.console.pull()
+        for line in lines:
+            line.close()

@@ -1,0 +1,147 @@
+"""Boards as data: one walk over all of them, and what no chip can carry."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from truewatt.device import chips, esptool, image, profiles, settings
+from truewatt.device.errors import BadOption, BadProfile, BoardCannot, NotInFirmware, UnknownBoard
+
+ROOT_KEY = "cd" * 32
+EXPECTED = {
+    "circuitsetup-6ch",
+    "esp32-c3",
+    "esp32-devkitc",
+    "esp32-s3",
+    "lilygo-t-can485",
+    "olimex-esp32-evb",
+}
+
+
+def wishes(role: str, address: int | None = 11, **more: object) -> settings.Wishes:
+    limit_w = 20_000 if role == "mlmd" else None
+    return settings.Wishes(
+        role, "b", "chain", 1, ROOT_KEY, address=address, limit_w=limit_w, **more
+    )
+
+
+def test_every_board_that_is_promised_is_there() -> None:
+    assert set(profiles.known()) >= EXPECTED
+
+
+@pytest.mark.parametrize("name", profiles.known())
+@pytest.mark.parametrize("role", ["meter", "mlmd"])
+def test_every_board_is_possible_and_its_configuration_is_read(
+    name: str, role: str, micropython_native: list[str], tmp_path: Path
+) -> None:
+    profile = profiles.load(name)
+    assert list(profiles.problems(profile)) == []
+    assert profile.source.startswith("https://")
+    network = {"ssid": "s", "host": "h"}
+    on_bus = not (profile.metering and profile.metering["uart"] == profile.bus["uart"])
+    chosen = wishes(role) if on_bus else wishes(role, None, network=network)
+    config = settings.compose(profile, chosen)
+    assert firmware_reads(config, micropython_native, tmp_path) == "read"
+
+
+def firmware_reads(config: dict, micropython: list[str], folder: Path) -> str:
+    """What the firmware's own parser says to it, on MicroPython."""
+    import json
+    import os
+    import subprocess
+
+    path = folder / "config.json"
+    path.write_text(json.dumps(config))
+    code = f"from core import config;config.parse(open({str(path)!r}).read());print('read')"
+    firmware = image.sources()
+    done = subprocess.run(
+        [*micropython, "-c", code],
+        env={**os.environ, "MICROPYPATH": f"{firmware}:{firmware / 'shared'}:.frozen"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return done.stdout.strip() or done.stderr
+
+
+@pytest.mark.parametrize("name", ["esp32-devkitc", "esp32-c3"])
+def test_an_image_is_the_same_each_time_and_fits(name: str) -> None:
+    profile = profiles.load(name)
+    built = image.build(profile, "meter", {"wifi"})
+    assert built == image.build(profile, "meter", {"wifi"})
+    assert built.size < 160_000
+    assert image.MAIN in built.files
+    assert not [path for path in built.files if "/shared/" in path or "/mlmd/" in path]
+
+
+def test_what_a_chip_cannot_carry_is_refused_by_name() -> None:
+    c3 = profiles.load("esp32-c3")
+    with pytest.raises(BoardCannot, match="esp32-c3 can't do BLE beside Wi-Fi"):
+        image.build(c3, None, {"wifi", "ble"})
+    with pytest.raises(BoardCannot, match="one UART to give"):
+        settings.compose(c3, wishes("meter"))
+    with pytest.raises(BoardCannot, match="no pins for it"):
+        settings.compose(c3, wishes("meter", driver="atm90e32"))
+    profiles.load("esp32-s3").require_links({"wifi", "ble"})
+    with pytest.raises(BadOption, match="no way to the gateway"):
+        settings.compose(c3, wishes("meter", None))
+
+
+def test_a_link_that_the_firmware_lacks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(image._NEEDS, "ble", "links/no_such_link.py")
+    with pytest.raises(NotInFirmware, match="over ble"):
+        image.build(profiles.load("esp32-s3"), None, {"ble"})
+
+
+HEAD = 'title = "t"\nchip = "esp32"\nsource = "s"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (HEAD.replace("esp32", "z80"), "chip: expected one of"),
+        (HEAD + "relays = [34]\n", "pin 34 is an input only"),
+        (HEAD + "relays = [12]\n", "decides how the chip boots"),
+        (HEAD + "relays = [6]\n", "belongs to the flash chip"),
+        (HEAD + "relays = [3]\n", "belongs to the console"),
+        (HEAD + "relays = [24]\n", "has no pin 24"),
+        (HEAD + "relays = [4, 4]\n", "both relay and relay"),
+        (HEAD + "[bus]\nuart = 0\n", "no UART 0"),
+        (HEAD + "[bus]\nuart = 1\nspeed = 9600\n", "bus: expected numbers for"),
+        (HEAD + "relays = 4\n", "relays: expected a list"),
+        (HEAD + "surprise = 1\n", "surprise"),
+        ("title = ", "Invalid value"),
+    ],
+)
+def test_a_bad_profile_says_what_is_wrong(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(text)
+    with pytest.raises(BadProfile, match=re.escape(words)):
+        profiles.load(str(path))
+    with pytest.raises(UnknownBoard, match="esp32-devkitc"):
+        profiles.load("esp-32")
+
+
+@pytest.mark.parametrize(
+    ("machine", "chip"),
+    [
+        ("Generic ESP32 module with ESP32", "esp32"),
+        ("Generic ESP32S3 module with Octal-SPIRAM with ESP32S3", "esp32s3"),
+        ("ESP32C3 module with ESP32C3", "esp32c3"),
+        ("Raspberry Pi Pico with RP2040", None),
+        ("", None),
+    ],
+)
+def test_chips_are_known_by_what_micropython_says(machine: str, chip: str | None) -> None:
+    found = chips.chip_of(machine)
+    assert (found.name if found else None) == chip
+
+
+def test_esptool_is_told_where_each_chip_boots_from() -> None:
+    asked = {
+        name: esptool.commands("esptool", "/dev/ttyUSB0", chips.CHIPS[name], Path("m.bin"))[1][-2:]
+        for name in ("esp32", "esp32s3", "esp32c3")
+    }
+    assert asked["esp32"] == ["0x1000", "m.bin"]
+    assert asked["esp32s3"] == asked["esp32c3"] == ["0x0", "m.bin"]

@@ -1,0 +1,120 @@
+"""A board's identity: made on the board, shown to people, and destroyed only on purpose."""
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from truewatt.device.errors import BoardRefused, NotConfirmed, NotFlashed
+from truewatt.device.label import label
+from truewatt.device.provisioning import check
+
+CHAIN = "truewatt-test"
+Desks = Callable[..., Any]
+
+
+@pytest.fixture
+def flashed(desk: Desks) -> Any:
+    made = desk()
+    made.flash()
+    return made
+
+
+def nvs(made: Any) -> dict[str, Any]:
+    path = made.board.directory / "nvs.json"
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return found.get("tw", {})
+
+
+def type_in(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(text + "\n"))
+
+
+def test_a_board_makes_its_key_runs_and_forgets_it_only_when_told(
+    flashed: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = flashed
+    assert made.provision() == 0
+    said = capsys.readouterr().out
+    data = (made.out / "m1.enrolment").read_bytes()
+    enrolled = check("m1", data, CHAIN)
+    assert f"address    {enrolled.address}" in said
+    assert data.hex() in said
+    seed = nvs(made)["seed"]
+    assert len(seed) == 64
+
+    # The firmware that was flashed runs, and says so at the cable.
+    made.device("logs", "--seconds", "3")
+    assert " bytes free" in capsys.readouterr().out
+
+    made.device("info")
+    said += capsys.readouterr().out
+    assert f"public_key {enrolled.record.public_key.hex()}" in said
+    everything = said + "".join(p.read_text() for p in made.out.glob("*.svg"))
+    everything += (made.board.directory / "console.log").read_text(errors="replace")
+    assert seed not in everything
+
+    # Configured anew it is the same board; reset by mistake too.
+    made.provision("--generation")
+    assert check("m1", (made.out / "m1.enrolment").read_bytes(), CHAIN).address == enrolled.address
+    type_in(monkeypatch, "yes")
+    with pytest.raises(NotConfirmed, match="Type: m1"):
+        made.device("factory-reset")
+    assert nvs(made)["seed"] == seed
+
+    type_in(monkeypatch, "m1")
+    assert made.device("factory-reset") == 0
+    assert seed not in (made.board.directory / "nvs.json").read_text()
+    capsys.readouterr()
+    assert made.device("info") == 0
+    assert "public_key None" in capsys.readouterr().out
+    made.provision()
+    assert check("m1", (made.out / "m1.enrolment").read_bytes(), CHAIN).address != enrolled.address
+
+
+def test_what_the_board_refuses_is_told_by_its_own_name(
+    flashed: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    extra = tmp_path / "extra.json"
+    extra.write_text('{"interval_s": 7, "boundary_s": 60}')
+    with pytest.raises(BoardRefused, match="ConfigError: boundary_s: expected a multiple"):
+        flashed.provision("--config", str(extra))
+    assert "seed" not in nvs(flashed)
+    secret = tmp_path / "password"
+    secret.write_text("correct horse\n")
+    network = ["--wifi", "home", "--broker", "10.0.0.1", "--wifi-password-file", str(secret)]
+    assert flashed.provision(*network) == 0
+    said = capsys.readouterr()
+    label_text = (flashed.out / "m1.svg").read_text()
+    console = (flashed.board.directory / "console.log").read_text(errors="replace")
+    assert "correct horse" not in said.out + said.err + label_text + console
+
+
+def test_an_unflashed_board_is_not_provisioned(desk: Desks) -> None:
+    with pytest.raises(NotFlashed, match="truewatt device flash"):
+        desk().provision()
+
+
+def test_an_mlmd_at_the_cable_protects_after_its_provisioning(
+    desk: Desks, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = desk()
+    made.flash("--role", "mlmd")
+    with pytest.raises(BoardRefused, match="role mlmd"):
+        made.provision()
+    assert made.provision("--limit-w", "20000", role="mlmd", name="x1") == 0
+    record = check("x1", (made.out / "x1.enrolment").read_bytes(), CHAIN).record
+    assert (record.role, record.fixed_limit_w, record.relays) == (2, 20_000, 1)
+
+
+def test_the_label_is_a_drawing_that_says_who_it_is() -> None:
+    address = "0123456789abcdef0123456789abcdef01234567"
+    drawing = ElementTree.fromstring(label(address, "a<b", "chain", "meter", "address 11"))
+    texts = [node.text for node in drawing if node.tag.endswith("text")]
+    assert texts[:3] == ["a<b", "meter, address 11", "chain"]
+    assert "".join(texts[3:5]).replace(" ", "") == address
+    assert "BLE passkey:" in texts

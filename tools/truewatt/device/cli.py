@@ -1,0 +1,261 @@
+"""`truewatt device`: flash a board, give it its identity, look at it, reset it."""
+
+import argparse
+import getpass
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from truewatt.device import esptool, image, logs, provisioning
+from truewatt.device.errors import BadOption, DeviceError
+from truewatt.device.flash import damaged, flash, read_manifest
+from truewatt.device.label import label
+from truewatt.device.link import Link, attached
+from truewatt.device.profiles import LINKS, known, load
+from truewatt.device.settings import Wishes, compose, read_extra, read_root
+
+_EXAMPLES = """\
+a new board, from the box to its place on the bus:
+  truewatt device boards                        which boards there are, what each can't do
+  truewatt device flash --port /dev/ttyUSB0 --board esp32-devkitc \\
+      --erase-and-flash ESP32_GENERIC.bin       MicroPython, then the firmware
+  truewatt device provision --port /dev/ttyUSB0 --board esp32-devkitc --role meter --name m1 \\
+      --chain-id my-chain --area 1 --operator-root root.pub --address 11
+                                                its key, its configuration, its label
+  truewatt device logs --port /dev/ttyUSB0      what it says as it runs
+
+Everything can be run again: what is on the board already is not sent again. Wiring, replacing a
+board and what to do about errors: docs/flashing.md. Isolate the mains before you open a case."""
+
+
+def main(argv: list[str]) -> int:
+    """Run a subcommand; returns the exit status. Named errors are the caller's to show."""
+    options = _parser().parse_args(argv)
+    status: int = options.run(options)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="truewatt device",
+        description=__doc__,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    boards = commands.add_parser("boards", help="list the boards that are known, with their pins")
+    boards.set_defaults(run=_boards)
+    _add_flash(_at_port(commands, "flash", _flash, "bring the firmware to a board, and verify it"))
+    _add_provision(
+        _at_port(commands, "provision", _provision, "make its key, configure it, label it")
+    )
+    _at_port(commands, "info", _info, "chip, firmware, key, and whether every file is whole")
+    shown = _at_port(commands, "logs", _logs, "show what the board prints, without disturbing it")
+    shown.add_argument("--seconds", type=float, metavar="S", help="stop after S seconds (else: ^C)")
+    _at_port(commands, "factory-reset", _factory_reset, "destroy key, configuration and journal")
+    return parser
+
+
+def _at_port(commands: Any, name: str, run: Any, summary: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary)
+    parser.add_argument("--port", required=True, metavar="P", help="its serial port: /dev/ttyUSB0")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_flash(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--board", required=True, metavar="NAME", help=f"{', '.join(known())}, or FILE.toml"
+    )
+    parser.add_argument("--role", choices=image.ROLES, help="leave the other role's modules out")
+    parser.add_argument(
+        "--links",
+        metavar="A,B",
+        help=f"what it will talk over: {', '.join(LINKS)}; refused if the chip can't carry them",
+    )
+    parser.add_argument(
+        "--erase-and-flash",
+        type=Path,
+        metavar="IMAGE.bin",
+        help="first erase the whole chip (key too) and write MicroPython, with esptool",
+    )
+
+
+def _add_provision(parser: argparse.ArgumentParser) -> None:
+    who = parser.add_argument_group("who it is")
+    who.add_argument("--board", required=True, metavar="NAME", help="as for flash")
+    who.add_argument("--role", required=True, choices=image.ROLES)
+    who.add_argument("--name", required=True, help="up to 32 characters; it goes on the label")
+    whose = parser.add_argument_group("whom it trusts, pinned from now on")
+    whose.add_argument("--chain-id", required=True)
+    whose.add_argument("--area", required=True, type=int, help="number of its area")
+    whose.add_argument(
+        "--operator-root", required=True, metavar="KEY", help="public key: 64 hex digits, or a file"
+    )
+    way = parser.add_argument_group("its way to the gateway: one or both")
+    way.add_argument("--address", type=int, metavar="N", help="on its RS-485 bus, 1 to 247")
+    way.add_argument("--wifi", metavar="SSID", help="its network; asks for the password")
+    way.add_argument("--wifi-password-file", type=Path, metavar="FILE", help="instead of asking")
+    way.add_argument("--broker", metavar="HOST", help="MQTT broker, with --wifi")
+    what = parser.add_argument_group("what it measures")
+    what.add_argument("--driver", help="metering chip (the board's own, else pzem004t)")
+    what.add_argument("--generation", action="store_true", help="a second module measures PV")
+    what.add_argument("--limit-w", type=int, metavar="W", help="M-LMD: its fixed limit")
+    what.add_argument("--config", type=Path, metavar="FILE", help="fields of config.json that win")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("."),
+        metavar="DIR",
+        help="for NAME.enrolment, NAME.svg (.)",
+    )
+
+
+def _say(text: str) -> None:
+    print(f"device: {text}", file=sys.stderr, flush=True)
+
+
+def _bar(done: int, total: int) -> None:
+    """On a terminal one line that grows, else a line each tenth."""
+    if sys.stderr.isatty():
+        end = "\n" if done == total else "\r"
+        print(
+            f"device: {done * 100 // max(1, total):3} % of {total} bytes", end=end, file=sys.stderr
+        )
+    elif done == total or done * 10 // total > (done - 1024) * 10 // total:
+        _say(f"{done * 100 // total:3} % of {total} bytes")
+
+
+def _boards(_: argparse.Namespace) -> int:
+    for name in known():
+        profile = load(name)
+        print(f"{name:18} {profile.title} ({profile.chip.word})")
+        for role in ("bus", "metering", "spi", "inputs"):
+            pins = getattr(profile, role)
+            if pins:
+                print(f"  {role:9} " + ", ".join(f"{key} {pin}" for key, pin in pins.items()))
+        print("  relays    " + (", ".join(map(str, profile.relays)) or "none"))
+        for text in profile.cannot:
+            print(f"  cannot    {text}")
+        for text in profile.notes:
+            print(f"  note      {text}")
+    return 0
+
+
+def _flash(options: argparse.Namespace) -> int:
+    profile = load(options.board)
+    links = set(options.links.split(",")) if options.links else None
+    if links and not links <= set(LINKS):
+        raise BadOption(
+            f"no such link: {', '.join(links - set(LINKS))}", "--links", ", ".join(LINKS)
+        )
+    if links:
+        profile.require_links(links)
+    if options.erase_and_flash:
+        esptool.erase_and_flash(options.port, profile.chip, options.erase_and_flash)
+    started = time.monotonic()
+    with attached(options.port) as link:
+        _say(f"found {link.require(profile.chip)}")
+        _say(f"building the image for {profile.chip.name}")
+        built = image.build(profile, options.role, links)
+        plan = flash(link, built, _say, _bar)
+        link.restart()
+    if plan.complete:
+        _say(f"the board has this image already: {len(built.files)} files verified")
+    else:
+        took = f"{plan.bytes_to_write(built)} bytes in {time.monotonic() - started:.1f} s"
+        _say(f"{len(plan.write)} files written and verified, {took}; the board restarts")
+    return 0
+
+
+def _provision(options: argparse.Namespace) -> int:
+    profile = load(options.board)
+    wishes = _wishes(options)
+    config = compose(profile, wishes)
+    with attached(options.port) as link:
+        _say(f"found {link.require(profile.chip)}")
+        _say("the board makes its key, if it has none, and signs its enrolment")
+        enrolled = provisioning.provision(link, config)
+        link.restart()
+    place = f"address {wishes.address}" if wishes.address is not None else f"Wi-Fi {options.wifi}"
+    drawn = label(enrolled.address, wishes.name, wishes.chain_id, wishes.role, place)
+    written = provisioning.write_files(enrolled, drawn, options.out)
+    print(f"name       {wishes.name}\naddress    {enrolled.address}")
+    print(f"enrolment  {enrolled.data.hex()}")
+    print(f"written    {', '.join(map(str, written))}")
+    return 0
+
+
+def _wishes(options: argparse.Namespace) -> Wishes:
+    return Wishes(
+        role=options.role,
+        name=options.name,
+        chain_id=options.chain_id,
+        area=options.area,
+        operator_root=read_root(options.operator_root),
+        address=options.address,
+        network=_network(options),
+        driver=options.driver,
+        generation=options.generation,
+        limit_w=options.limit_w,
+        extra=read_extra(options.config),
+    )
+
+
+def _network(options: argparse.Namespace) -> dict[str, Any] | None:
+    """The password comes from the terminal or a file: an argument is for everybody to read."""
+    if not options.wifi:
+        return None
+    if not options.broker:
+        raise BadOption("a network, but no broker on it", "--wifi", "Give --broker HOST too.")
+    file = options.wifi_password_file
+    try:
+        password = file.read_text().strip() if file else getpass.getpass("Wi-Fi password: ")
+    except OSError as error:
+        raise BadOption(str(error), "--wifi-password-file", "Name a file to read.") from None
+    return {"ssid": options.wifi, "psk": password, "host": options.broker}
+
+
+def _info(options: argparse.Namespace) -> int:
+    with attached(options.port) as link:
+        found = link.require()
+        print(f"board      {found}")
+        whole = _show_firmware(link)
+        if whole:
+            for key, value in provisioning.facts(link).items():
+                print(f"{key:10} {value}")
+        link.restart()
+    return 0 if whole else 1
+
+
+def _show_firmware(link: Link) -> bool:
+    try:
+        manifest = read_manifest(link)
+    except DeviceError as error:
+        print(f"firmware   {error.what}\n           {error.todo}")
+        return False
+    print(f"image      {manifest['firmware']} build {manifest['build']} for {manifest['board']}")
+    bad = damaged(link, manifest)
+    for path in bad:
+        print(f"damaged    {path}: not what was flashed")
+    print(f"files      {len(manifest['files'])}, {len(bad)} of them damaged")
+    return not bad
+
+
+def _logs(options: argparse.Namespace) -> int:
+    for line in logs.follow(options.port, options.seconds):
+        print(line, flush=True)
+    return 0
+
+
+def _factory_reset(options: argparse.Namespace) -> int:
+    with attached(options.port) as link:
+        link.require()
+        wanted = provisioning.confirmation(link)
+        _say("key, configuration and every record that the gateway hasn't got will be destroyed")
+        print(f"To destroy them type {wanted}: ", end="", file=sys.stderr, flush=True)
+        provisioning.factory_reset(link, sys.stdin.readline())
+        link.restart()
+    _say("done: the board has no key and no configuration; revoke its old address on the ledger")
+    return 0

@@ -1,0 +1,62 @@
+"""The label on a board's case: who it is, as text and as a QR code. Nothing on it is secret.
+
+The place for the BLE passkey stays empty: a person writes it by hand where a board has one, so that
+no file ever holds it.
+"""
+
+from xml.sax.saxutils import escape
+
+import segno
+
+WIDTH_MM, HEIGHT_MM = 62, 29
+_QR_MM = 25
+_MARGIN_MM = 2
+_GROUP = 4
+
+
+def text_in_code(address: str, name: str, chain_id: str) -> str:
+    """What the QR code says: `TW1 ADDRESS NAME CHAIN`."""
+    return f"TW1 {address} {name} {chain_id}"
+
+
+def label(address: str, name: str, chain_id: str, role: str, where: str) -> str:
+    """An SVG of 62 x 29 mm, the width of usual label tape. `where`: its place on bus or network."""
+    lines = [
+        (9, "4.5", name),
+        (13.5, "2.6", f"{role}, {where}"),
+        (17, "2.6", chain_id),
+        (20.5, "1.9", _grouped(address[:20])),
+        (23, "1.9", _grouped(address[20:])),
+        (27, "2.2", "BLE passkey:"),
+    ]
+    left = _QR_MM + 2 * _MARGIN_MM
+    texts = "".join(
+        f'<text x="{left}" y="{y}" font-size="{size}">{escape(text)}</text>'
+        for y, size, text in lines
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH_MM}mm" height="{HEIGHT_MM}mm"'
+        f' viewBox="0 0 {WIDTH_MM} {HEIGHT_MM}" font-family="monospace">'
+        f'<rect width="{WIDTH_MM}" height="{HEIGHT_MM}" fill="#fff"/>'
+        f"{_code(text_in_code(address, name, chain_id))}{texts}"
+        f'<rect x="{left + 15}" y="24.4" width="16" height="3.4" fill="none" stroke="#000"'
+        ' stroke-width="0.2"/></svg>\n'
+    )
+
+
+def _code(text: str) -> str:
+    """The QR code as one path, its quiet zone the label's margin."""
+    code = segno.make(text, error="m", micro=False)
+    size = code.symbol_size(border=0)[0]
+    cells = "".join(
+        f"M{x} {y}h1v1h-1z"
+        for y, row in enumerate(code.matrix)
+        for x, dark in enumerate(row)
+        if dark
+    )
+    scale = _QR_MM / size
+    return f'<path transform="translate(2 2) scale({scale:.5f})" d="{cells}"/>'
+
+
+def _grouped(digits: str) -> str:
+    return " ".join(digits[at : at + _GROUP] for at in range(0, len(digits), _GROUP))

@@ -1,0 +1,112 @@
+"""Have the board make its key and say who it is; check what it says; write it down."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nacl.exceptions import BadSignatureError
+from nacl.signing import VerifyKey
+
+from truewatt.device.errors import BadEnrolment, BoardRefused, NotConfirmed, NotFlashed
+from truewatt.device.flash import damaged, read_manifest
+from truewatt.device.link import Link
+from wireformat import identity, registry
+from wireformat.control import Enrolment
+from wireformat.errors import WireError
+
+# Code of ours runs with the firmware's modules on the path, as a start finds them.
+_CALL = "import provision\nprovision."
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """A board's proof that it holds a key: the record's bytes, and what is in them."""
+
+    name: str
+    data: bytes
+    record: Enrolment
+
+    @property
+    def address(self) -> str:
+        """The board's address on the ledger, hexadecimal."""
+        return identity.address(self.record.public_key).hex()
+
+
+def provision(link: Link, config: dict[str, Any]) -> Enrolled:
+    """Configure the board; its key is made there and stays there.
+
+    Raises `NotFlashed`, `BoardRefused`, `BadEnrolment`.
+    """
+    manifest = require_whole(link)
+    if manifest.get("role") not in (None, config["role"]):
+        raise BoardRefused(
+            f"its image is for the role {manifest['role']}",
+            config["name"],
+            f"truewatt device flash --role {config['role']}",
+        )
+    said = link.run(f"{_CALL}run({json.dumps(config)!r})")
+    for line in said.splitlines():
+        if line.startswith("ENROLMENT "):
+            return check(config["name"], bytes.fromhex(line.split()[1]), config["chain_id"])
+    raise BoardRefused("the board printed no enrolment", config["name"], "Flash it again.")
+
+
+def check(name: str, data: bytes, chain_id: str) -> Enrolled:
+    """Open an enrolment and verify that it was signed by the key in it. Raises `BadEnrolment`."""
+    try:
+        opened = registry.open_signed(Enrolment.CODE, data, chain_id)
+        record = opened.record
+        assert isinstance(record, Enrolment)
+        VerifyKey(record.public_key).verify(opened.to_be_signed, opened.signature)
+    except (WireError, BadSignatureError) as error:
+        raise BadEnrolment(
+            str(error), name, "Flash the board again; if it stays, replace it."
+        ) from None
+    return Enrolled(name, data, record)
+
+
+def require_whole(link: Link) -> dict[str, Any]:
+    """The board's manifest, if every file is as it says. Raises `NotFlashed`."""
+    manifest = read_manifest(link)
+    if bad := damaged(link, manifest):
+        more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+        raise NotFlashed(
+            f"{bad[0]}{more} isn't what was flashed", "the board's files", "truewatt device flash"
+        )
+    return manifest
+
+
+def facts(link: Link) -> dict[str, Any]:
+    """What the board says of itself (provision.info)."""
+    found: dict[str, Any] = json.loads(link.run(f"{_CALL}info()"))
+    return found
+
+
+def factory_reset(link: Link, typed: str) -> None:
+    """Destroy key, configuration and journal, if `typed` is what `confirmation` asks for.
+
+    Raises `NotConfirmed`; then nothing was changed.
+    """
+    wanted = confirmation(link)
+    if typed.strip() != wanted:
+        raise NotConfirmed(
+            "not typed as asked; nothing was changed", "the board", f"Type: {wanted}"
+        )
+    link.run(f"{_CALL}factory_reset()")
+
+
+def confirmation(link: Link) -> str:
+    """What a person types to destroy this board's key: its name, or its chip's id."""
+    require_whole(link)
+    found = facts(link)
+    return str(found["name"] or found["hardware_id"])
+
+
+def write_files(enrolled: Enrolled, label: str, folder: Path) -> list[Path]:
+    """NAME.enrolment (the record's bytes, for the installer) and NAME.svg (the label)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = [folder / f"{enrolled.name}.enrolment", folder / f"{enrolled.name}.svg"]
+    written[0].write_bytes(enrolled.data)
+    written[1].write_text(label, encoding="utf-8")
+    return written
