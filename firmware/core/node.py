@@ -284,5 +284,8 @@ def run(node: Node, reset: object) -> None:
         try:
             sys.print_exception(error)
             time.sleep_ms(_RESTART_DELAY_MS)
-        finally:
-            reset()
+        except KeyboardInterrupt:
+            return  # a person at the cable: else nobody gets at a board that can't start
+        except Exception:
+            pass
+        reset()

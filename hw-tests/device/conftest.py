@@ -51,7 +51,10 @@ def desk(tmp_path: Path, march: str) -> Iterator[Callable[..., Desk]]:
     desks: list[tuple[Desk, list[Tty]]] = []
 
     def plug(
-        machine: str = "", version: tuple[int, int, int] = (1, 25, 0), baud: int | None = None
+        machine: str = "",
+        version: tuple[int, int, int] = (1, 25, 0),
+        baud: int | None = None,
+        radio: bool = True,
     ) -> Desk:
         folder = tmp_path / str(len(desks))
         (folder / "nothing").mkdir(parents=True)
@@ -66,6 +69,7 @@ def desk(tmp_path: Path, march: str) -> Iterator[Callable[..., Desk]]:
             lines[0].path,
             lines[1].path,
             arch="32bit",
+            radio=radio,
             charges=NO_CHARGES,
             # Nothing frozen: what runs is what was flashed.
             firmware=folder / "nothing",

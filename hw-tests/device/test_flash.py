@@ -64,6 +64,7 @@ def test_a_new_board_is_flashed_verified_and_told_whole(
     assert "0 of them damaged" in said
 
 
+@pytest.mark.slow
 def test_flashing_again_sends_nothing_and_mends_what_was_changed(
     desk: Desks, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -85,6 +86,7 @@ def test_flashing_again_sends_nothing_and_mends_what_was_changed(
     assert "json.py" not in on_board(made, "print(_d('/lib'))")
 
 
+@pytest.mark.slow
 def test_a_pulled_cable_leaves_no_half_firmware_and_flashing_resumes(
     desk: Desks, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -122,6 +124,7 @@ def test_a_wrong_chip_or_an_old_micropython_is_refused_untouched(
         assert link.run("import os;print(os.listdir('/'))").strip() == "['rom']"
 
 
+@pytest.mark.slow
 def test_the_image_of_a_real_chip_arrives_byte_for_byte(desk: Desks) -> None:
     made = desk("Generic ESP32 module with ESP32", (1, 27, 0))
     assert made.device("flash", "--board", "esp32-devkitc", "--role", "meter") == 0
@@ -133,6 +136,7 @@ def test_the_image_of_a_real_chip_arrives_byte_for_byte(desk: Desks) -> None:
             assert link.digest(path) == (len(data), hashlib.sha256(data).hexdigest())
 
 
+@pytest.mark.slow
 def test_a_full_filesystem_is_refused_before_anything_is_written(desk: Desks) -> None:
     made = desk()
     fill = "f=open('/big','wb')\nfor i in range(%d):f.write(bytes(4096))\nf.close()"

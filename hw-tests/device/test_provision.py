@@ -94,11 +94,27 @@ def test_what_the_board_refuses_is_told_by_its_own_name(
     assert "correct horse" not in said.out + said.err + label_text + console
 
 
+@pytest.mark.slow
+def test_a_board_that_restarts_all_the_time_is_caught_at_the_cable(
+    desk: Desks, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = desk(radio=False)
+    made.flash("--role", "meter")
+    secret = tmp_path / "password"
+    secret.write_text("correct horse\n")
+    made.provision("--wifi", "home", "--broker", "h", "--wifi-password-file", str(secret))
+    made.device("logs", "--seconds", "4")
+    assert capsys.readouterr().out.count("no module named 'network'") > 1
+    assert made.device("info") == 0
+    assert made.provision() == 0
+
+
 def test_an_unflashed_board_is_not_provisioned(desk: Desks) -> None:
     with pytest.raises(NotFlashed, match="truewatt device flash"):
         desk().provision()
 
 
+@pytest.mark.slow
 def test_an_mlmd_at_the_cable_protects_after_its_provisioning(
     desk: Desks, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -56,6 +56,8 @@ class Console:
         self._master, self._slave = pty.openpty()
         tty.setraw(self._slave)
         tty.setraw(self._master)
+        # A computer that doesn't read must not stop the relay.
+        os.set_blocking(self._master, False)
         self.port.unlink(missing_ok=True)
         self.port.symlink_to(os.ttyname(self._slave))
         self._plugged = True
@@ -133,7 +135,8 @@ class Console:
                 # Nobody may be listening: then a UART's bytes are lost, and a PTY's wait.
                 if not select.select([], [self._master], [], 0.2)[1]:
                     break
-                data = data[os.write(self._master, data[:_STEP_BYTES]) :]
+                with contextlib.suppress(BlockingIOError):
+                    data = data[os.write(self._master, data[:_STEP_BYTES]) :]
 
     # ---- the computer's side --------------------------------------------------------------------
 
