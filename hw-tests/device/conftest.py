@@ -87,3 +87,10 @@ def desk(tmp_path: Path, march: str) -> Iterator[Callable[..., Desk]]:
         made.console.pull()
         for line in lines:
             line.close()
+
+
+@pytest.fixture
+def on_chip(tmp_path: Path) -> Callable[[str], str]:
+    """Return a function that runs code beside the firmware on an emulated board."""
+    board = EmulatedBoard(tmp_path / "chip", BoardSpec("m1", arch="32bit", charges=NO_CHARGES))
+    return board.execute

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from truewatt.device import profiles, settings
 from truewatt.device.errors import BoardRefused, NotConfirmed, NotFlashed
 from truewatt.device.label import label
 from truewatt.device.provisioning import check
@@ -134,3 +135,15 @@ def test_the_label_is_a_drawing_that_says_who_it_is() -> None:
     assert texts[:3] == ["a<b", "meter, address 11", "chain"]
     assert "".join(texts[3:5]).replace(" ", "") == address
     assert "BLE passkey:" in texts
+
+
+def test_pins_that_enable_a_board_are_driven_high(on_chip: Callable[[str], str]) -> None:
+    code = (
+        "import board,machine,chip_pin\nfrom core import config\n"
+        "c=config.parse(%r)\nboard.Board(c,None)\n"
+        "print([chip_pin._ports[n].level for n in (16,17,19)])"
+    )
+    profile = profiles.load("lilygo-t-can485")
+    wishes = settings.Wishes("meter", "m1", CHAIN, 1, "ab" * 32, address=11)
+    said = on_chip(code % json.dumps(settings.compose(profile, wishes)))
+    assert said.strip() == "[1, 1, 1]"

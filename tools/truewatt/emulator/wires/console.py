@@ -150,7 +150,8 @@ class Console:
                 return
             time.sleep(len(data) * self._byte_s)
             for part in _split(data):
-                self._ready.wait(_PATIENCE_S)
+                while self._plugged and not self._ready.wait(0.2):
+                    pass
                 self._interrupt() if part == _CTRL_C else self._write(part)
             self._count(len(data))
 
