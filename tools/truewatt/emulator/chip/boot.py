@@ -150,42 +150,17 @@ def _boot(config_path, code):
         for device in board["uarts"].values():
             _when_ready(chip_host.open_tty, device, board["patience_ms"]).close()
         _plug_in_spi(board)
-    # Before the path is the board's.
-    repl = __import__("chip_repl") if sys.argv[2:3] == ["--console"] else None
+    if len(sys.argv) > 2:
+        # Before the path is the board's; only at a cable, since a running board's heap is measured.
+        repl = __import__("chip_repl")
     _mount(board, image)
     if code is None and chip_charges.crypto_slice_us:
         chip_charges.charge_generators("crypto.ed25519")
-    if repl is not None:
-        _console(repl, json.loads(sys.argv[3]))
+    if sys.argv[2:3] == ["--console"]:
+        repl.console(json.loads(sys.argv[3]), _main_source, _run)
     name, source = ("<cable>", code) if code else _main_source()
     gc.collect()
     chip_host.leave(_run(name, source))
-
-
-def _console(chip_repl, says):
-    """main.py if there is one and no soft reset led to the raw prompt, then the prompt."""
-    chip_repl.pretend(says["machine"], says["version"])
-    prompt = chip_repl.Prompt(says["raw"])
-    starts = not prompt.raw
-    while True:
-        try:
-            if starts:
-                starts = False
-                _start()
-            prompt.run()
-            break
-        except (KeyboardInterrupt, MemoryError):
-            pass
-    chip_host.leave(chip_host.EXIT_SOFT_RESET_RAW if prompt.raw else chip_host.EXIT_SOFT_RESET)
-
-
-def _start():
-    print("boot: main.py, if there is one")
-    try:
-        name, source = _main_source()
-    except OSError:
-        return  # nothing was flashed yet
-    _run(name, source)
 
 
 def _cable():

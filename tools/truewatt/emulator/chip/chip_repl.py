@@ -8,6 +8,8 @@ import io
 import sys
 from collections import namedtuple
 
+import chip_host
+import esp32
 import micropython
 
 _WINDOW = 128
@@ -137,3 +139,57 @@ def _byte():
     if not byte:
         raise SystemExit
     return byte
+
+
+class Partition:
+    """A part of the flash; only the one of the NVS is here. Erased under a running NVS, as on a
+    chip, what is in memory stays until the reset."""
+
+    TYPE_DATA = 1
+    _BLOCKS = 4
+
+    @staticmethod
+    def find(type=TYPE_DATA, subtype=0xFF, label=None):
+        """The partitions of that label."""
+        return [Partition()] if label in (None, "nvs") else []
+
+    def ioctl(self, op, arg):
+        """Block count (4), block size (5), erase a block (6); the file goes with the first."""
+        if op == 4:
+            return self._BLOCKS
+        if op == 5:
+            return 4096
+        if op == 6 and arg == 0:
+            with esp32._outside.open(esp32._path + ".new", "w") as file:
+                file.write("{}")
+            chip_host.rename(esp32._path + ".new", esp32._path)
+        return 0
+
+
+esp32.Partition = Partition
+
+
+def console(says, main_source, run):
+    """main.py if there is one and no soft reset led to the raw prompt, then the prompt."""
+    pretend(says["machine"], says["version"])
+    prompt = Prompt(says["raw"])
+    starts = not prompt.raw
+    while True:
+        try:
+            if starts:
+                starts = False
+                _start(main_source, run)
+            prompt.run()
+            break
+        except (KeyboardInterrupt, MemoryError):
+            pass
+    chip_host.leave(chip_host.EXIT_SOFT_RESET_RAW if prompt.raw else chip_host.EXIT_SOFT_RESET)
+
+
+def _start(main_source, run):
+    print("boot: main.py, if there is one")
+    try:
+        name, source = main_source()
+    except OSError:
+        return  # nothing was flashed yet
+    run(name, source)

@@ -123,28 +123,3 @@ class NVS:
         if self._changes:
             _store(self._changes)
             self._changes = 0
-
-
-class Partition:
-    """A part of the flash; only the one of the NVS is here. Erased under a running NVS, as on a
-    chip, what is in memory stays until the reset."""
-
-    TYPE_DATA = 1
-    _BLOCKS = 4
-
-    @staticmethod
-    def find(type=TYPE_DATA, subtype=0xFF, label=None):
-        """The partitions of that label."""
-        return [Partition()] if label in (None, "nvs") else []
-
-    def ioctl(self, op, arg):
-        """Block count (4), block size (5), erase a block (6); the file goes with the first."""
-        if op == 4:
-            return self._BLOCKS
-        if op == 5:
-            return 4096
-        if op == 6 and arg == 0:
-            with _outside.open(_path + ".new", "w") as file:
-                file.write("{}")
-            _host.rename(_path + ".new", _path)
-        return 0
