@@ -54,6 +54,15 @@ def test_counters_and_boards_of_the_gateway() -> None:
     assert gateway.bus_failures == 2
 
 
+def test_a_commercial_device_is_no_board() -> None:
+    told = status(state())
+    device = {**told["boards"][0], "name": "t1", "attested": True, "state": "ok"}
+    gateway = gateway_source.gateway({**told, "boards": [*told["boards"], device]})
+    assert gateway.answering == 32
+    assert len(gateway.signing) == len(told["boards"])
+    assert gateway.boards["t1"].attested
+
+
 def test_the_limit_of_the_feeder_is_that_of_all_sections_or_unknown() -> None:
     full = snapshot()
     assert full.limit_w == 90_000

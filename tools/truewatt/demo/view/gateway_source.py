@@ -68,6 +68,7 @@ def _board(item: Json) -> Board:
         clock_trusted=bool(item.get("clock_trusted")),
         relays=int(item.get("relays") or 0),
         counter=int(item.get("command_counter") or 0),
+        attested=bool(item.get("attested")),
     )
 
 

@@ -90,7 +90,10 @@ class World:
 
 @dataclass(frozen=True)
 class Board:
-    """A board as the gateway last saw it (`gateway.status`)."""
+    """A board as the gateway last saw it (`gateway.status`).
+
+    `attested`: a commercial device, for which the gateway signs.
+    """
 
     name: str
     device: str
@@ -106,6 +109,7 @@ class Board:
     clock_trusted: bool = False
     relays: int = 0
     counter: int = 0
+    attested: bool = False
 
 
 @dataclass(frozen=True)
@@ -130,9 +134,14 @@ class Gateway:
         return sum(board.unacked for board in self.boards.values())
 
     @property
+    def signing(self) -> list[Board]:
+        """Those that sign for themselves: commercial devices are on the same buses."""
+        return [board for board in self.boards.values() if not board.attested]
+
+    @property
     def answering(self) -> int:
         """Boards that the gateway reads right now."""
-        return sum(board.state == "ok" for board in self.boards.values())
+        return sum(board.state == "ok" for board in self.signing)
 
 
 @dataclass(frozen=True)

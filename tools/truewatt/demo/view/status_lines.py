@@ -42,7 +42,7 @@ def head_line(snapshot: Snapshot, plan: RunPlan, spent_s: float, width: int) -> 
         drawn.append(f" ? no answer: {', '.join(silent)}", f"bold {BAD}")
         return clipped(drawn, width)
     if gateway is not None:
-        total = plan.boards or len(gateway.boards)
+        total = plan.boards or len(gateway.signing)
         good = gateway.answering == total
         drawn.append(f" {'●' if good else '!'} {gateway.answering}/{total} boards", _tone(good))
     if ledger is not None:
