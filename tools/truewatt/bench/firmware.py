@@ -12,16 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from truewatt.bench._figures import MILLION, Figure, esp32_ms, print_table, progress
 from truewatt.bench._firmware_scripts import BOARD
 from truewatt.bench._instructions import count_instructions
-from truewatt.bench.crypto import (
-    ESP32_CYCLES_PER_INSTRUCTION,
-    MILLION,
-    Figure,
-    _esp32_ms,
-    _operation_counts,
-    _progress,
-)
+from truewatt.bench.crypto import operation_counts
 from truewatt.cli import run
 from truewatt.emulator.board import NO_CHARGES, BoardSpec, EmulatedBoard
 from truewatt.emulator.board_files import FLASH_BYTES
@@ -67,14 +61,14 @@ def _work(tree: Path) -> Iterator[Figure]:
     path = Path(f"{tree}:{tree / 'shared'}:.frozen")
     longest = 0
     for what, name, limit in _WORK:
-        _progress(f"counting instructions: {name}")
+        progress(f"counting instructions: {name}")
         none = count_instructions(BOARD, path, what, "0").total
         some = count_instructions(BOARD, path, what, str(REPEATS)).total
         count = (some - none - _flash_of_ram(path, what)) // REPEATS
-        yield Figure(name, count, "instructions", limit, _esp32_ms(count))
+        yield Figure(name, count, "instructions", limit, esp32_ms(count))
         longest = max(longest, *count_instructions(BOARD, path, what, "2", "marks").between_marks)
     yield Figure(
-        "longest stretch without a yield", longest, "instructions", SLICE, _esp32_ms(longest)
+        "longest stretch without a yield", longest, "instructions", SLICE, esp32_ms(longest)
     )
 
 
@@ -108,7 +102,7 @@ def _config(role: str) -> dict[str, object]:
 
 def _free_heap(folder: Path, role: str) -> Figure:
     """What a board of that role says is free when it has started and collected garbage."""
-    _progress(f"starting a {role} with a heap of {HEAP_KIB} KiB")
+    progress(f"starting a {role} with a heap of {HEAP_KIB} KiB")
     folder.mkdir()
     lines = [Tty(folder / name) for name in ("uart1", "uart2")]
     chip = Atm90e32Chip(Balanced(Channel()), folder / "spi", 5)
@@ -147,7 +141,7 @@ def _said_free(board: EmulatedBoard) -> int:
 
 def _images(scratch: Path) -> Iterator[Figure]:
     for march in _IMAGES:
-        _progress(f"compiling for {march}")
+        progress(f"compiling for {march}")
         compile_tree(_firmware(), march, scratch / march)
         size = sum(path.stat().st_size for path in (scratch / march).rglob("*") if path.is_file())
         share = f"{100 * size / FLASH_BYTES:.0f} % of a 2 MiB filesystem"
@@ -160,7 +154,7 @@ def measure() -> Iterator[Figure]:
         scratch = Path(name)
         arm = micropython("armhf")
         compile_package(_firmware() / "crypto", scratch / "arm", native_march(arm))
-        yield from list(_operation_counts(scratch / "arm"))[:2]
+        yield from list(operation_counts(scratch / "arm"))[:2]
         yield from _work(build_tree(_firmware(), tuple(arm)))
         for role in ("meter", "mlmd"):
             yield _free_heap(scratch / role, role)
@@ -169,17 +163,7 @@ def measure() -> Iterator[Figure]:
 
 def main(argv: list[str]) -> int:
     """Print the table; return 1 if a bar is missed."""
-    if argv:
-        print("usage: truewatt bench firmware\n\n" + (__doc__ or ""))
-        return 0 if argv[0] in {"-h", "--help"} else 2
-    print(f"{'figure':34} {'value':>12} {'unit':12} {'limit':>12}")
-    passed = True
-    for figure in measure():
-        print(figure.row(), flush=True)
-        passed = passed and figure.passed
-    low, high = ESP32_CYCLES_PER_INSTRUCTION
-    print(f"ESP32 times: estimated, 240 MHz, {low} to {high} cycles per ARMv7 instruction.")
-    return 0 if passed else 1
+    return print_table("firmware", __doc__ or "", measure, argv)
 
 
 if __name__ == "__main__":
