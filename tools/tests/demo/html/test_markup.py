@@ -4,6 +4,7 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 from truewatt.demo.html import plots, tables
+from truewatt.demo.html.page import days_on
 
 VOID = {"meta", "input", "br", "link", "img"}
 
@@ -64,3 +65,10 @@ def test_thinning_keeps_first_last_and_peaks() -> None:
     assert len(kept) < 1000
     assert {0, 23_456, 40_001, 49_999} <= set(kept)
     assert plots.thinned([1.0, 2.0]) == [0, 1]
+
+
+def test_a_run_past_midnight_says_on_which_day_it_ended() -> None:
+    hour = 3_600_000
+    assert days_on(16 * hour, 19 * hour) == ""
+    assert days_on(16 * hour, 40 * hour) == " the next day"
+    assert days_on(16 * hour, 65 * hour) == " 2 days later"

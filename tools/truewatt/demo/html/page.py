@@ -12,6 +12,7 @@ from truewatt.demo.html.run_data import RunData, load
 from truewatt.demo.html.tables import clock, table
 
 REPORT_FILE = "report.html"
+_DAY_MS = 86_400_000
 
 _SECTIONS: tuple[tuple[str, str, Callable[[RunData], str]], ...] = (
     ("load", "Load, with and without control", sections.load),
@@ -65,11 +66,17 @@ firmware, the gateway and the ledger were the real ones.</footer>
 """
 
 
+def days_on(start_ms: int, end_ms: int) -> str:
+    """Which day the run ended on, if it was not the one that it began on."""
+    days = end_ms // _DAY_MS - start_ms // _DAY_MS
+    return "" if not days else " the next day" if days == 1 else f" {days} days later"
+
+
 def _about(run: RunData) -> str:
     start, end = run.span_ms
     return (
         f"{run.report['boards']} boards of unchanged firmware in {len(run.sections)} sections, from"
-        f" {clock(start, False)} to {clock(end, False)} of simulated time at"
+        f" {clock(start, False)} to {clock(end, False)}{days_on(start, end)} of simulated time at"
         f" {run.report['speed']:g} times its pace."
     )
 
