@@ -26,6 +26,9 @@ _CHIP = Path(__file__).parent / "chip"
 # Heap that the emulation takes on 32-bit words: 31 for its modules, 9 for the table of names that
 # theirs make the interpreter double, 2 for wires. A test holds the firmware's share to the rest.
 _EMULATION_KIB = 42
+# Of the 2 for wires, what short names of their files take. Longer ones, of a run in a deep folder,
+# come on top: the firmware's share must not depend on where somebody keeps a checkout.
+_NAMES_BYTES = 192
 _STOP_PATIENCE_S = 5.0
 _CABLE_TIMEOUT_S = 120.0
 
@@ -151,10 +154,12 @@ class EmulatedBoard:
             self._rom = build_tree(tree, argv) if self.spec.precompiled else tree
         config = self.directory / "board.json"
         last_exit = self.exit_reason or ExitReason.POWER_CUT
-        write_board_json(config, self.spec, self.flash_image, self._rom, last_exit)
-        heap_kib = (self.spec.heap_kib + _EMULATION_KIB) * interpreter.word_bits // 32
+        names_bytes = write_board_json(config, self.spec, self.flash_image, self._rom, last_exit)
+        heap_bytes = (self.spec.heap_kib + _EMULATION_KIB) * 1024
+        heap_bytes += max(0, names_bytes - _NAMES_BYTES)
+        heap = f"heapsize={heap_bytes * interpreter.word_bits // 32}"
         chip = build_tree(_CHIP, argv)
-        return [*argv, "-X", f"heapsize={heap_kib}k", str(chip / "boot.py"), str(config)]
+        return [*argv, "-X", heap, str(chip / "boot.py"), str(config)]
 
     def _spawn(
         self, argv: list[str], output: Any, source: int = subprocess.DEVNULL

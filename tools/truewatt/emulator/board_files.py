@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from truewatt.toolchain.paths import project_root
 
@@ -115,12 +116,15 @@ def ensure_flash(path: Path) -> None:
         new.replace(path)
 
 
+_PATHS = ("rom", "flash_image", "nvs", "spi", "pins", "network")
+
+
 def write_board_json(
     path: Path, spec: BoardSpec, flash_image: Path, rom: Path, last_exit: ExitReason
-) -> None:
-    """Write what chip/boot.py reads."""
+) -> int:
+    """Write what chip/boot.py reads; how many bytes of paths the chip then holds in its heap."""
     uarts = {"1": spec.uart1, "2": spec.uart2}
-    board = {
+    board: dict[str, Any] = {
         "name": spec.name,
         "rom": str(rom.absolute()),
         "flash_image": str(flash_image.absolute()),
@@ -139,3 +143,5 @@ def write_board_json(
     new = path.with_suffix(".new")
     new.write_text(json.dumps(board))
     new.replace(path)
+    paths = [board[key] for key in _PATHS] + list(board["uarts"].values())
+    return sum(len(str(path)) for path in paths if path is not None)
