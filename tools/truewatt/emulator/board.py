@@ -29,6 +29,7 @@ _EMULATION_KIB = 42
 # Of the 2 for wires, what short names of their files take. Longer ones, of a run in a deep folder,
 # come on top: the firmware's share must not depend on where somebody keeps a checkout.
 _NAMES_BYTES = 192
+_MODULES, _ROM_PATH_BYTES = 20, 32
 _STOP_PATIENCE_S = 5.0
 _CABLE_TIMEOUT_S = 120.0
 
@@ -157,6 +158,8 @@ class EmulatedBoard:
         names_bytes = write_board_json(config, self.spec, self.flash_image, self._rom, last_exit)
         heap_bytes = (self.spec.heap_kib + _EMULATION_KIB) * 1024
         heap_bytes += max(0, names_bytes - _NAMES_BYTES)
+        # Each module that is loaded keeps its file's name.
+        heap_bytes += _MODULES * max(0, len(str(self._rom)) - _ROM_PATH_BYTES)
         heap = f"heapsize={heap_bytes * interpreter.word_bits // 32}"
         chip = build_tree(_CHIP, argv)
         return [*argv, "-X", heap, str(chip / "boot.py"), str(config)]
