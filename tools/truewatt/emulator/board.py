@@ -29,6 +29,8 @@ _EMULATION_KIB = 42
 # Of the 2 for wires, what short names of their files take. Longer ones, of a run in a deep folder,
 # come on top: the firmware's share must not depend on where somebody keeps a checkout.
 _NAMES_BYTES = 192
+# Names of loaded modules' files: about 16 bytes of heap for each character of the folder, measured
+# with an M-LMD and rounded up; 32 characters are a usual folder's share of the 42.
 _MODULES, _ROM_PATH_BYTES = 20, 32
 _STOP_PATIENCE_S = 5.0
 _CABLE_TIMEOUT_S = 120.0
