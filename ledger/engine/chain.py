@@ -26,7 +26,8 @@ from ledger.blocks import (
     median_time_ns,
     sign_commit,
 )
-from ledger.contracts.app import BlockInput, finalize, next_due_ms
+from ledger.contracts.app import BlockInput, Finalized, finalize, next_due_ms
+from ledger.contracts.context import Event
 from ledger.contracts.control import INTENT_EVENT
 from ledger.engine.commands import may_command, sign_commands
 from ledger.engine.db import ChainDb, SignedCommand, StoredBlock
@@ -144,6 +145,11 @@ class Chain:
         return self.last is None or self.last.block.header.app_hash != self.current.tree.root
 
     @property
+    def has_orders(self) -> bool:
+        """True if the last block holds orders, proven only under the next header."""
+        return self.last is not None and any(_intents(self.last.done))
+
+    @property
     def control_notice(self) -> str:
         """Why no command is signed, or an empty string."""
         if may_command(self.current.state, self._control, self.last_vote_ns // NS_PER_S):
@@ -180,7 +186,7 @@ class Chain:
         )
         done = finalize(self.current.state, genesis.params, block_input(block))
         commit = sign_commit(block, genesis.validators, [self._validator], now_ns)
-        intents = [event for event in done.all_events() if event.kind == INTENT_EVENT]
+        intents = _intents(done)
         undo = {key: self.current.state.get(key) for key in done.changes}
         current = self.current.after(self.height + 1, done.changes)
         commands = []
@@ -232,6 +238,10 @@ def load_tip(genesis: Genesis, db: ChainDb) -> tuple[StoredBlock | None, Snapsho
     if (done.results, done.events) != (last.done.results, last.done.events):
         raise StateMismatch(f"block {height} does not give the stored results: restore a backup")
     return last, provable, current
+
+
+def _intents(done: Finalized) -> list[Event]:
+    return [event for event in done.all_events() if event.kind == INTENT_EVENT]
 
 
 def _puts(changes: Changes) -> dict[bytes, bytes]:

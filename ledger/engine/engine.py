@@ -23,7 +23,13 @@ from ledger.engine.clock_guard import ClockGuard
 from ledger.engine.db import StoredBlock
 from ledger.engine.errors import StoreFailed
 from ledger.engine.mempool import Mempool
-from ledger.engine.schedule import MIN_STEP_MS, MIN_STEP_WALL_S, Situation, plan
+from ledger.engine.schedule import (
+    MIN_STEP_MS,
+    MIN_STEP_WALL_S,
+    PROOF_STEP_MS,
+    Situation,
+    plan,
+)
 from ledger.tx import tx_id
 
 _log = logging.getLogger("truewatt.ledger")
@@ -59,7 +65,9 @@ class Engine:
         self._wake = asyncio.Event()
         self._stopping = False
         self._is_refreshed = False
-        self._step_ms = max(MIN_STEP_MS, int(1000 * MIN_STEP_WALL_S / clock.wall(1.0)))
+        floor_ms = int(1000 * MIN_STEP_WALL_S / clock.wall(1.0))
+        self._step_ms = max(MIN_STEP_MS, floor_ms)
+        self._proof_step_ms = max(PROOF_STEP_MS, floor_ms)
         self._unstored: Draft | None = None
         self._last_made_ms = min(chain.last_vote_ns // _NS_PER_MS, self._now_ns() // _NS_PER_MS)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="blocks")
@@ -120,7 +128,9 @@ class Engine:
             needs_proof=chain.needs_proof,
             has_txs=len(self.mempool) > 0,
             is_refreshed=self._is_refreshed,
+            has_orders=chain.has_orders,
             step_ms=self._step_ms,
+            proof_step_ms=self._proof_step_ms,
         )
 
     def _now_ns(self) -> int:

@@ -2,9 +2,11 @@
 
 Blocks are made on demand: for transactions, for work that time alone brings (an intent to expire, a
 price to set, an asset to look at), to put the last state under a header, and as a heartbeat; at
-least `step_ms` apart. A block is dated when its parent was signed (CometBFT's rule). If that
-lies more than `MAX_LAG_MS` back, one empty block goes first, so that contracts see about the time
-of day; one only, however slow the disk is, for transactions must get in.
+least `step_ms` apart. If the last block ordered something, the empty block that proves it comes
+after `proof_step_ms`: no gateway may carry an order out before. A block is dated when its parent
+was signed (CometBFT's rule). If that lies more than `MAX_LAG_MS` back, one empty block goes first,
+so that contracts see about the time of day; one only, however slow the disk is, for transactions
+must get in.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from dataclasses import dataclass
 MIN_STEP_MS = 1_000
 HEARTBEAT_MS = 60_000
 MAX_LAG_MS = 5_000
+PROOF_STEP_MS = 100
 MIN_STEP_WALL_S = 0.1
 """However fast simulated time runs, blocks come no closer in real time: each costs this machine,
 and everyone who follows the chain, the same as at speed 1."""
@@ -35,8 +38,12 @@ class Situation:
     has_txs: bool
     is_refreshed: bool
     """The last block was the empty one that goes first."""
+    has_orders: bool
+    """The last block holds orders to boards, which its own header does not prove."""
     step_ms: int = MIN_STEP_MS
     """The least time between blocks."""
+    proof_step_ms: int = PROOF_STEP_MS
+    """The least time between a block with orders and the one that proves them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,8 @@ class Plan:
 
 def plan(now: Situation) -> Plan:
     """The next block, unless something happens before."""
+    if now.needs_proof and now.has_orders:
+        return Plan(now.last_made_ms + min(now.proof_step_ms, now.step_ms), False)
     earliest_ms = now.last_made_ms + now.step_ms
     if now.has_txs or now.needs_proof:
         wanted_ms = earliest_ms
