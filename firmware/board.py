@@ -105,7 +105,7 @@ def _input(pin: int) -> "machine.Pin":
 def _spi(metering: object) -> object:
     from links.spi_link import SpiLink
 
-    pins = {}
+    pins: dict = {}
     for name in ("sck", "mosi", "miso"):
         number = getattr(metering, name)
         if number is not None:

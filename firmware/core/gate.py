@@ -28,8 +28,8 @@ class Gate:
         self._certificates = certificates
         self._chain = chain
         self._clock = clock
-        self.commands = None
-        self.comms = None
+        self.commands: object = None
+        self.comms: object = None
         self._nonces = []
         self._rules = {
             Ack.CODE: (Ack, codes.ACK, self._ack_fault, self._ack),

@@ -5,4 +5,4 @@ import time
 
 def log(part: str, message: object) -> None:
     """Print `message` of `part` with the board's uptime in ms."""
-    print("[%d] %s: %s" % (time.ticks_ms(), part, message))
+    print("[%s] %s: %s" % (time.ticks_ms(), part, message))

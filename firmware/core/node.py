@@ -67,7 +67,7 @@ class Node:
                 relay.watch(sense)
                 watched = True
         self._life = Life(self.relays, self.store, self.clock)
-        self.assets = list(self.relays)
+        self.assets: list = list(self.relays)
         if config.sg_ready is not None:
             self.assets = [_sg_ready(self.relays, config.sg_ready, self.clock)]
         self.inputs = None

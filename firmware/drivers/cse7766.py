@@ -69,7 +69,7 @@ class Cse7766:
         self._port = port
         self._clock = clock
         self._timeout_ms = timeout_ms
-        self._coefficients = None
+        self._coefficients: "tuple | None" = None
         self._register = CountedRegister(COUNTER_WRAP, MAX_W)
 
     def energy_register(self) -> CountedRegister:

@@ -117,7 +117,8 @@ async def open_client(config: object, clock: object) -> MqttClient:
     """A connected client. Raises `OSError`, `EOFError` or `MqttError`."""
     tls = _tls(config) if config.ca else None
     _, stream = await asyncio.wait_for_ms(
-        asyncio.open_connection(config.host, config.port, tls, config.host), CONNECT_MS
+        asyncio.open_connection(config.host, config.port, tls, config.host),  # type: ignore[call-arg]
+        CONNECT_MS,
     )
     return MqttClient(stream, config.keepalive_s, clock)
 
@@ -132,7 +133,7 @@ def _tls(config: object) -> object:
     import tls
 
     context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
-    context.verify_mode = tls.CERT_REQUIRED
+    context.verify_mode = tls.CERT_REQUIRED  # type: ignore[attr-defined]
     context.load_verify_locations(_file(config.ca))
     if config.certificate:
         context.load_cert_chain(_file(config.certificate), _file(config.key))

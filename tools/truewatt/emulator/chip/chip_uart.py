@@ -36,7 +36,21 @@ class UART(_io.IOBase):
         self._timeout_ms = 0
         self.init(baudrate, bits, parity, stop, **options)
 
-    def init(self, baudrate=9600, bits=8, parity=None, stop=1, timeout=0, **options):
+    def init(
+        self,
+        baudrate=9600,
+        bits=8,
+        parity=None,
+        stop=1,
+        *,
+        tx=None,
+        rx=None,
+        txbuf=256,
+        rxbuf=256,
+        timeout=0,
+        timeout_char=0,
+        invert=0,
+    ):
         """Set the line's format; pins, buffers and inversion change nothing here."""
         if baudrate <= 0 or bits not in (7, 8) or parity not in (None, 0, 1) or stop not in (1, 2):
             raise ValueError("invalid UART format")
