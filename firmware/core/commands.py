@@ -1,8 +1,8 @@
 """From a verified command to its one outcome.
 
-Order that no power cut breaks: counter and a pending mark are persisted in one commit, then the
-relay switches, then the outcome is chained and journalled, then the mark goes. A mark that is
-found at boot without its outcome in the journal gets one then, so every command ends.
+Order that no power cut breaks: a mark that names the counter is persisted, then the counter, then
+the relay switches, then the outcome is chained and journalled, then the mark goes. A mark that is
+found at boot without its outcome in the journal gets one then, so every command ends (ADR 146).
 """
 
 import asyncio
@@ -25,6 +25,10 @@ class Commands:
         self._clock = clock
         self._store = store
         self.counter = store.uint("counter")
+        mark = store.blob("pending")
+        if len(mark) == struct.calcsize(_MARK):
+            # Power may have gone between the two.
+            self.counter = max(self.counter, struct.unpack(_MARK, mark)[1])
         self.opted_out = False
 
     # ---- checks ------------------------------------------------------------------------------
@@ -75,7 +79,8 @@ class Commands:
         reason = self._final_fault(command)
         order = (command.id, command.counter, command.asset, command.action, command.value)
         mark = struct.pack(_MARK, *order, reason)
-        self._store.commit(counter=command.counter.to_bytes(8, "big"), pending=mark)
+        self._store.put(pending=mark)
+        self._store.commit(counter=command.counter.to_bytes(8, "big"))
         self.counter = command.counter
         if reason == codes.R_NONE:
             asset = self.assets[command.asset]
@@ -120,6 +125,7 @@ class Commands:
         if len(mark) != struct.calcsize(_MARK):
             return
         id, counter, asset, action, value, reason = struct.unpack(_MARK, mark)
+        self._store.put(counter=self.counter.to_bytes(8, "big"))
         if self._has_outcome(counter):
             self._store.commit(pending=None)
             return

@@ -3,7 +3,8 @@
 Keys: seed (32 B), epoch (i32), counter (8 B, highest command counter), pending (command that was
 begun), cert<role> (48 B), acked (24 B), regs (12 B a channel); of the breaker, i32: lockout, trips
 (since it last stayed closed), cause (of the trip that keeps it open).
-A commit is atomic: after a power cut either all or none of the values set before it are there.
+Each value is atomic by itself. A chip writes them one by one as they are set, so that a power cut
+may come between two, and what was set may stay without its commit.
 """
 
 from core.errors import StorageError
@@ -55,7 +56,7 @@ class Store:
                 raise StorageError("can't set: %s" % error, "NVS key " + key, "replace the board")
 
     def commit(self, **values: object) -> None:
-        """Set `values` and make all that was set durable, atomically. Raises `StorageError`."""
+        """Set `values` and make all that was set durable. Raises `StorageError`."""
         self.put(**values)
         try:
             self._nvs.commit()

@@ -39,7 +39,7 @@ print(json.dumps([a, b, lines[-1], lines == sorted(lines) and len(set(lines)) ==
 """
 
 
-def test_no_cut_tears_a_commit_or_loses_what_was_flushed(
+def test_no_cut_tears_a_value_or_loses_what_was_flushed(
     make_board: Callable, wait_until: Callable
 ) -> None:
     board = make_board(PROGRAM)
@@ -52,8 +52,9 @@ def test_no_cut_tears_a_commit_or_loses_what_was_flushed(
         time.sleep(chance.uniform(0.0, 0.15))
         board.kill()
         a, b, flushed, in_order = json.loads(board.execute(INSPECT))
-        assert a == b, "a commit is atomic"
-        # Killed between the commit and the flush at worst.
+        # A chip writes one value after the other: killed between the two at worst.
+        assert b in (a, a - 1)
+        # Killed before the flush at worst.
         assert flushed in (a, a - 1)
         assert a >= last
         assert in_order, "no line comes twice or out of order"

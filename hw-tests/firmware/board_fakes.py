@@ -20,12 +20,12 @@ class Ticks:
 
 
 class Nvs:
-    """`esp32.NVS`: what is not committed is lost by `cut`."""
+    """`esp32.NVS` as a chip's: each value is on flash once it is set. The next `sets_left` are."""
 
     def __init__(self):
-        self.kept = {}
         self.values = {}
         self.broken = False
+        self.sets_left = None
         self.commits = 0
 
     def _get(self, key, kind):
@@ -41,25 +41,30 @@ class Nvs:
         buffer[: len(data)] = data
         return len(data)
 
+    def _set(self):
+        if self.broken:
+            raise OSError(-0x1101)
+        if self.sets_left is not None:
+            if not self.sets_left:
+                raise KeyboardInterrupt  # the power goes
+            self.sets_left -= 1
+
     def set_i32(self, key, value):
+        self._set()
         self.values[key] = value
 
     def set_blob(self, key, value):
+        self._set()
         self.values[key] = bytes(value)
 
     def erase_key(self, key):
         if key not in self.values:
             raise OSError(-0x1102)
+        self._set()
         del self.values[key]
 
     def commit(self):
-        if self.broken:
-            raise OSError(-0x1101)
-        self.kept = dict(self.values)
         self.commits += 1
-
-    def cut(self):
-        self.values = dict(self.kept)
 
 
 class Pin:

@@ -100,7 +100,7 @@ def locked_out():
     expect("and knows why", after.breaker.trip_cause, c.TRIP_OVERLOAD)
     after.breaker.reset_lockout()
     after.run(2, 0)
-    expect("a person does", (after.pin.level, after.nvs.kept["lockout"]), (1, 0))
+    expect("a person does", (after.pin.level, after.nvs.values["lockout"]), (1, 0))
     expect("for the next start too", Bench(after.nvs).held_open, False)
 
 

@@ -6,8 +6,10 @@ from board_fakes import expect
 from gate_bench import (
     AUTHORITY,
     BAD,
+    CHAIN,
     GATEWAY,
     GOOD,
+    ME,
     NOW_S,
     STRANGER,
     Bench,
@@ -19,6 +21,7 @@ from core.commands import Commands
 from core.nvs import Store
 from wireformat import codes as c
 from wireformat.chained import Outcome
+from wireformat.schema import Unsigned
 
 
 def commands_refused_without_outcome():
@@ -60,7 +63,7 @@ def commands_ended():
         expect(name + ": outcome", got, (Outcome, status, reason, state))
         expect(name + ": once", bench.give(order, AUTHORITY), c.R_REPLAYED)
         expect(name + ": one outcome", len(bench.chain.outcomes), 1)
-        expect(name + ": no mark left", bench.nvs.kept.get("pending"), None)
+        expect(name + ": no mark left", bench.nvs.values.get("pending"), None)
 
 
 def protection_outranks():
@@ -137,8 +140,8 @@ def cut_before_the_outcome(order):
     try:
         bench.give(order, AUTHORITY)
     except KeyboardInterrupt:
-        bench.nvs.cut()
-    expect("the counter was persisted first", bench.nvs.kept["counter"][-1], 1)
+        bench.nvs.sets_left = None
+    expect("the counter was persisted first", bench.nvs.values["counter"][-1], 1)
     bench.relays[0].fall_back()
     after = Chain()
     for wanted in (1, 1):
@@ -151,6 +154,36 @@ def cut_before_the_outcome(order):
     return fields["status"], fields["reason"]
 
 
+def cuts_between_two_values():
+    """A chip writes its values one by one: wherever power goes, a command has one end or none."""
+    for sets_left in range(4):
+        bench = Bench()
+        bench.nvs.sets_left = sets_left
+        try:
+            bench.give(command(), AUTHORITY)
+        except KeyboardInterrupt:
+            pass
+        bench.nvs.sets_left = None
+        switched = bench.closed() == [0, 0]
+        outcomes = bench.chain.outcomes
+        for _ in range(2):
+            commands = Commands(bench.relays, bench.chain, bench.clock, Store(bench.nvs))
+            bench.chain.journal.records = lambda done=outcomes: iter(as_records(done))
+            asyncio.run(commands.finish_pending())
+        name = "%d values kept: " % sets_left
+        expect(name + "outcomes", len(outcomes), 1 if sets_left else 0)
+        expect(name + "counter", commands.counter, 1 if sets_left else 0)
+        expect(name + "persisted", Store(bench.nvs).uint("counter"), commands.counter)
+        expect(name + "never switched without a trace", switched and not sets_left, False)
+
+
+def as_records(outcomes):
+    """Outcomes as a journal gives them, signed by nobody."""
+    start = {"epoch": 1, "seq": 0, "time_s": NOW_S, "flags": 0, "prev": bytes(16)}
+    records = [Outcome(**dict(start, **fields)) for _, fields in outcomes]
+    return [(Outcome.CODE, (1, 0), Unsigned(r, ME, CHAIN).with_signature(GOOD)) for r in records]
+
+
 for test in (
     commands_refused_without_outcome,
     commands_ended,
@@ -159,6 +192,7 @@ for test in (
     wear,
     expiry,
     power_cuts,
+    cuts_between_two_values,
 ):
     test()
 print("ok")

@@ -100,7 +100,6 @@ class Board:
         # Files that the cut left open die with the old board: they must not write to this one.
         old, self.flash = self.flash, Flash(self.flash.blocks)
         self.flash.data[:] = old.data
-        self.nvs.cut()
         vfs.mount(vfs.VfsLfs2(self.flash), "/j")
         self.journal = Journal("/j/journal", self.limits[0], self.limits[1])
         self.chain = Chain(Owner(), self.journal, Clock(Ticks()), Store(self.nvs))

@@ -1,6 +1,8 @@
-"""`esp32` of the emulated chip: NVS in a file that each commit replaces whole.
+"""`esp32` of the emulated chip: NVS in a file that each value set replaces whole.
 
-A power cut leaves the old file or the new one, as the chip's log-structured NVS does. Capacity is
+A power cut leaves the old file or the new one. A chip's NVS is a log: a value is on flash as soon as
+it is set, by itself; its `nvs_commit` has nothing left to do (ESP-IDF 5, nvs_handle_simple.cpp).
+So a power cut comes between two values of one commit, here as there. Capacity is
 that of the usual 16 KiB partition: 4 pages of 126 entries of 32 bytes, one page kept free (ESP-IDF,
 "Non-volatile storage library", structure of a page).
 """
@@ -63,13 +65,12 @@ def _entries_used():
 
 
 class NVS:
-    """A namespace of the non-volatile storage. What is not committed dies with the power."""
+    """A namespace of the non-volatile storage."""
 
     def __init__(self, namespace):
         if len(namespace) > _KEY_CHARS:
             _fail(_KEY_TOO_LONG)
         self._space = _load().setdefault(namespace, {})
-        self._changes = 0
 
     def _get(self, key, kind):
         value = self._space.get(key)
@@ -81,6 +82,8 @@ class NVS:
         if not 0 < len(key) <= _KEY_CHARS:
             _fail(_KEY_TOO_LONG)
         old = self._space.get(key)
+        if old == value:
+            return  # nor does a chip write it again
         self._space[key] = value
         if _entries_used() > _ENTRIES:
             if old is None:
@@ -88,7 +91,7 @@ class NVS:
             else:
                 self._space[key] = old
             _fail(_NO_SPACE)
-        self._changes += _entries_of(value)
+        _store(_entries_of(value))
 
     def set_i32(self, key, value):
         """Set a 32-bit signed integer."""
@@ -116,10 +119,7 @@ class NVS:
         """Remove `key`."""
         if self._space.pop(key, None) is None:
             _fail(_NOT_FOUND)
-        self._changes += 1
+        _store(1)
 
     def commit(self):
-        """Make every change so far outlive the power."""
-        if self._changes:
-            _store(self._changes)
-            self._changes = 0
+        """What was set outlives the power already."""
