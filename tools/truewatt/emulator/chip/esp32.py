@@ -1,7 +1,7 @@
 """`esp32` of the emulated chip: NVS in a file that each value set replaces whole.
 
-A power cut leaves the old file or the new one. A chip's NVS is a log: a value is on flash as soon as
-it is set, by itself; its `nvs_commit` has nothing left to do (ESP-IDF 5, nvs_handle_simple.cpp).
+A power cut leaves the old file or the new one. A chip's NVS is a log: a value is on flash as soon
+as it is set, by itself; its `nvs_commit` has nothing left to do (ESP-IDF 5, nvs_handle_simple.cpp).
 So a power cut comes between two values of one commit, here as there. Capacity is
 that of the usual 16 KiB partition: 4 pages of 126 entries of 32 bytes, one page kept free (ESP-IDF,
 "Non-volatile storage library", structure of a page).
