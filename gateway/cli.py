@@ -11,6 +11,7 @@ from pathlib import Path
 from gateway.attest.cli import add_commands as add_attest
 from gateway.attest.devices import drivers
 from gateway.collect.forecast import forecast
+from gateway.collect.port import stable_path
 from gateway.config import Config, ConfigError, load_config, missing_files
 from gateway.errors import GatewayError
 from gateway.keep import cli as keeping
@@ -88,6 +89,10 @@ def _forecast(config: Config) -> int:
     """Say what each bus will have to carry; more than it can is for a person to decide."""
     status = EXIT_OK
     for bus in config.buses:
+        if stable := stable_path(bus.port):
+            print(
+                f"bus {bus.name}: {bus.port} may be another adapter after a restart: use {stable}"
+            )
         found = forecast(bus, config.poll_s)
         if found.advice:
             print(f"{found}: {found.advice}", file=sys.stderr)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.collect.collector import Collector
+from gateway.collect.turns import Waits
 from gateway.collect.visit import Visited
 from gateway.collect.worker import BusWorker
 from gateway.config import MeterConfig
@@ -113,6 +114,16 @@ def _bus(worker: BusWorker) -> Json:
         "open": worker.bus.is_open,
         "requests": worker.bus.requests,
         "failures": worker.bus.failures,
+        "urgent": _waits(worker.bus.waits),
+    }
+
+
+def _waits(waits: Waits) -> Json:
+    mean_s = waits.total_s / waits.count if waits.count else 0.0
+    return {
+        "requests": waits.count,
+        "mean_ms": round(1000 * mean_s, 1),
+        "longest_ms": round(1000 * waits.longest_s, 1),
     }
 
 

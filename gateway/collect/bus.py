@@ -1,12 +1,15 @@
 """One RS-485 line, or one Modbus TCP port: requests and replies, with every failure named.
 
 Timeouts and gaps are wall time: a frame takes as long as it takes, whatever the run's speed.
+Several tasks share a line: each request waits for its turn, and holds the line until its reply is
+there.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.exceptions import ConnectionException, ModbusException
@@ -21,15 +24,25 @@ from gateway.collect.errors import (
     NoReply,
     WrongReply,
 )
+from gateway.collect.line import (
+    READ_HOLDING,
+    READ_INPUT,
+    READ_WRITE,
+    WRITE_MULTIPLE,
+    byte_s,
+    gap_s,
+    reply_bytes,
+    request_bytes,
+    silence_s,
+)
 from gateway.collect.patience import Patience
-from gateway.collect.turns import Turns
+from gateway.collect.turns import Turns, Waits
 from gateway.config import BusConfig, tcp_address
 
-READ_HOLDING, READ_INPUT, READ_WRITE, WRITE_MULTIPLE = 3, 4, 23, 16
 TRIES = 2
 """Requests before a failure counts: noise on a line hits single frames."""
 
-MIN_FRAME_BYTES, MAX_REQUEST_BYTES = 4, 256
+MIN_FRAME_BYTES = 4
 
 Client = AsyncModbusSerialClient | AsyncModbusTcpClient
 Ask = Callable[[Client], Awaitable[ModbusPDU]]
@@ -38,11 +51,32 @@ Ask = Callable[[Client], Awaitable[ModbusPDU]]
 logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A request: to whom, what, and how many registers it writes and reads."""
+
+    address: int
+    function: int
+    read: int
+    written: int = 0
+
+    @property
+    def reply_bytes(self) -> int:
+        """Length of the whole reply."""
+        return reply_bytes(self.function, self.read)
+
+    @property
+    def wire_bytes(self) -> int:
+        """Length of request and reply."""
+        return request_bytes(self.function, self.written) + self.reply_bytes
+
+
 class Bus:
     """A line that several tasks share.
 
     `second_voice`: after the last reply came more bytes, as from a second board. `pauses_s`: how
-    long an address must be left alone after each of its replies, wall seconds.
+    long an address must be left alone after each of its replies, wall seconds. `spent_s`: how long
+    the line was held for each address.
     """
 
     def __init__(self, config: BusConfig) -> None:
@@ -54,10 +88,11 @@ class Bus:
         self._received = 0
         self._answered = False
         self._silent_until = 0.0
-        self._expected: tuple[int, int, int] = (0, 0, 0)
+        self._asked = Asked(0, 0, 0)
         self._patience: dict[int, Patience] = {}
         self._rested_s: dict[int, float] = {}
         self.pauses_s: dict[int, float] = {}
+        self.spent_s: dict[int, float] = {}
         self.second_voice = False
         self.requests = 0
         self.failures = 0
@@ -66,6 +101,11 @@ class Bus:
     def is_open(self) -> bool:
         """Whether the port is there, as far as its last use showed."""
         return self._client is not None and self._client.connected
+
+    @property
+    def waits(self) -> Waits:
+        """How long urgent requests waited for the line."""
+        return self._turns.waits
 
     @property
     def timeout_s(self) -> float:
@@ -131,7 +171,7 @@ class Bus:
                 read = client.read_input_registers
             return read(register, count=count, device_id=address)
 
-        reply = await self._exchange(address, ask, function, count, urgent, probe_s)
+        reply = await self._exchange(Asked(address, function, count), ask, urgent, probe_s)
         return list(reply.registers)
 
     async def write(
@@ -142,7 +182,7 @@ class Bus:
         def ask(client: Client) -> Awaitable[ModbusPDU]:
             return client.write_registers(register, list(words), device_id=address)
 
-        await self._exchange(address, ask, WRITE_MULTIPLE, 0, urgent)
+        await self._exchange(Asked(address, WRITE_MULTIPLE, 0, len(words)), ask, urgent)
 
     async def write_read(
         self, address: int, register: int, words: Sequence[int], read_from: int, count: int
@@ -158,27 +198,21 @@ class Bus:
                 device_id=address,
             )
 
-        reply = await self._exchange(address, ask, READ_WRITE, count, False)
+        reply = await self._exchange(Asked(address, READ_WRITE, count, len(words)), ask, False)
         return list(reply.registers)
 
     async def _exchange(
-        self,
-        address: int,
-        ask: Ask,
-        function: int,
-        count: int,
-        urgent: bool,
-        probe_s: float | None = None,
+        self, asked: Asked, ask: Ask, urgent: bool, probe_s: float | None = None
     ) -> ModbusPDU:
-        patience = self._patience.setdefault(address, Patience(self.timeout_s))
+        patience = self._patience.setdefault(asked.address, Patience(self.timeout_s))
         tries = TRIES if probe_s is None else 1
         for number in range(tries):
-            timeout_s = min(patience.timeout_s, probe_s or self.timeout_s)
-            await self._rest(address)
+            timeout_s = patience.timeout_s if probe_s is None else patience.probing_s(probe_s)
+            await self._rest(asked.address)
             async with self._turns.take(urgent):
                 started_s = time.monotonic()
                 try:
-                    reply = await self._once(address, ask, function, count, timeout_s)
+                    reply = await self._once(asked, ask, timeout_s)
                 except (NoReply, GarbledReply, WrongReply):
                     self.failures += 1
                     patience.missed()
@@ -187,22 +221,23 @@ class Bus:
                 else:
                     if not number:
                         took_s = time.monotonic() - started_s
-                        patience.answered(took_s - self._wire_s(function, count))
+                        patience.answered(took_s - self._wire_s(asked))
                     return reply
+                finally:
+                    held_s = time.monotonic() - started_s
+                    self.spent_s[asked.address] = self.spent_s.get(asked.address, 0.0) + held_s
         raise AssertionError("unreachable")
 
-    async def _once(
-        self, address: int, ask: Ask, function: int, count: int, timeout_s: float
-    ) -> ModbusPDU:
-        where = f"{self.name} address {address}"
-        await self._rest(address)
+    async def _once(self, asked: Asked, ask: Ask, timeout_s: float) -> ModbusPDU:
+        where = f"{self.name} address {asked.address}"
+        await self._rest(asked.address)
         await self._gap()
         client = self._client
         if client is None or not client.connected:
             raise BusLost("the port is gone", f"{self.name} {self._config.port}")
         self._received, self._answered, self.second_voice = 0, False, False
-        self._expected = (address, function, _size_bytes(function, count))
-        client.ctx.comm_params.timeout_connect = timeout_s + self._wire_s(function, count)
+        self._asked = asked
+        client.ctx.comm_params.timeout_connect = timeout_s + self._wire_s(asked)
         self.requests += 1
         try:
             reply = await ask(client)
@@ -212,19 +247,15 @@ class Bus:
             raise self._unanswered(client, where, timeout_s) from error
         finally:
             now_s = time.monotonic()
-            self._silent_until = now_s + self._config.gap_ms / 1000
-            self._rested_s[address] = now_s + self.pauses_s.get(address, 0.0)
+            self._silent_until = now_s + gap_s(self._config)
+            self._rested_s[asked.address] = now_s + self.pauses_s.get(asked.address, 0.0)
         self._answered = True
-        self.second_voice = self._received >= _size_bytes(function, count) + MIN_FRAME_BYTES
-        return self._checked(reply, where, function, count)
+        self.second_voice = self._received >= asked.reply_bytes + MIN_FRAME_BYTES
+        return self._checked(reply, where, asked.function, asked.read)
 
-    def _wire_s(self, function: int, count: int) -> float:
-        """How long request and reply take on the wire, 11 bits a byte; a request is no longer."""
-        size_bytes = max(
-            _size_bytes(function, count),
-            MAX_REQUEST_BYTES * (function not in (READ_HOLDING, READ_INPUT)),
-        )
-        return 11 * (size_bytes + MAX_REQUEST_BYTES // 4) / self._config.baud
+    def _wire_s(self, asked: Asked) -> float:
+        """How long request and reply take on the wire, with the silence between them."""
+        return asked.wire_bytes * byte_s(self._config) + silence_s(self._config)
 
     def _unanswered(self, client: Client, where: str, timeout_s: float) -> CollectError:
         if not client.connected:
@@ -265,8 +296,8 @@ class Bus:
         if self._answered:
             self.second_voice = self.second_voice or len(data) >= MIN_FRAME_BYTES
             return data
-        address, function, size = self._expected
-        while (late := _late_bytes(data, address, function, size)) > 0:
+        asked = self._asked
+        while (late := _late_bytes(data, asked.address, asked.function, asked.reply_bytes)) > 0:
             data = data[late:]
         self._received = len(data)
         return data
@@ -281,8 +312,3 @@ def _late_bytes(data: bytes, address: int, function: int, size: int) -> int:
         return 0
     crc = FramerRTU.compute_CRC(data[: found - 2]).to_bytes(2, "big")
     return found if data[found - 2 : found] == crc else 0
-
-
-def _size_bytes(function: int, count: int) -> int:
-    """Length of a whole reply: address, function, what follows, CRC."""
-    return 8 if function == WRITE_MULTIPLE else 5 + 2 * count

@@ -1,14 +1,24 @@
 """How much of a bus a configuration needs, before anything is started. Pure arithmetic.
 
-A byte takes 10 bits, or 11 with parity; between frames lie at least 3.5 characters (Modbus over
-serial line V1.02, section 2.5.1.1; 1.75 ms above 19200 baud), the configured gap, and the time that
-the device takes to turn around. Turnarounds are taken as typical, so a forecast is one, no promise.
+What a frame takes is in `line`; to it comes the time that the device takes to turn around. That is
+taken as typical, so a forecast is one, no promise.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway.attest.place import INTERVAL_S
+from gateway.collect.line import (
+    READ_HEAD_BYTES,
+    READ_REQUEST_BYTES,
+    READ_WRITE,
+    WRITE_HEAD_BYTES,
+    WRITE_REPLY_BYTES,
+    byte_s,
+    gap_s,
+    request_bytes,
+    silence_s,
+)
 from gateway.config import BusConfig
 from gateway.profiles import find_profile, plan
 from gateway.profiles.errors import ProfileError
@@ -18,10 +28,10 @@ BOARD_TURNAROUND_S, METER_TURNAROUND_S = 0.030, 0.050
 FULL = 1.0
 """Beyond this, visits come later than they should; records wait on their boards meanwhile."""
 
-_SILENT_CHARS = 3.5
-_FAST_BAUD, _FAST_SILENCE_S = 19_200, 0.001_75
-_READ_REQUEST, _READ_HEAD, _WRITE_HEAD, _WRITE_REPLY = 8, 5, 9, 8
-_FC23_REQUEST = 13 + 2 * m.CURSOR_WORDS
+_FC23_REQUEST = request_bytes(READ_WRITE, m.CURSOR_WORDS)
+_RECORD_WORDS = m.WINDOW_HEAD_WORDS + 94
+"""A reading of two channels; windows are read as long as the records were that came."""
+
 _ACK_BYTES = 2 * m.INBOX_HEAD_WORDS + 152
 _FATE_READS = 2
 
@@ -67,21 +77,23 @@ def forecast(bus: BusConfig, poll_s: int) -> Forecast:
 
 
 def _board(poll_s: int) -> Iterable[Exchange]:
-    """A visit reads status and one empty window; each record one more, an ack and its fate."""
+    """A visit reads the status; each record its window, an ack and its fate."""
     visits, records, turn_s = 1 / poll_s, 1 / INTERVAL_S, BOARD_TURNAROUND_S
-    status = _READ_HEAD + 2 * m.STATUS_WORDS
-    window = _READ_HEAD + 2 * m.WINDOW_WORDS
-    fate = _READ_HEAD + 2 * m.INBOX_STATUS_WORDS
+    status = READ_HEAD_BYTES + 2 * m.STATUS_WORDS
+    window = READ_HEAD_BYTES + 2 * _RECORD_WORDS
+    fate = READ_HEAD_BYTES + 2 * m.INBOX_STATUS_WORDS
     acks = min(visits, records)
-    yield Exchange(_READ_REQUEST, status, turn_s, visits)
-    yield Exchange(_FC23_REQUEST, window, turn_s, visits + records)
-    yield Exchange(_WRITE_HEAD + _ACK_BYTES, _WRITE_REPLY, turn_s, acks)
-    yield Exchange(_READ_REQUEST, fate, turn_s, _FATE_READS * acks)
+    yield Exchange(READ_REQUEST_BYTES, status, turn_s, visits)
+    yield Exchange(_FC23_REQUEST, window, turn_s, records)
+    yield Exchange(WRITE_HEAD_BYTES + _ACK_BYTES, WRITE_REPLY_BYTES, turn_s, acks)
+    yield Exchange(READ_REQUEST_BYTES, fate, turn_s, _FATE_READS * acks)
 
 
 def _meter(blocks: Iterable[int], poll_s: int) -> Iterable[Exchange]:
     for words in blocks:
-        yield Exchange(_READ_REQUEST, _READ_HEAD + 2 * words, METER_TURNAROUND_S, 1 / poll_s)
+        yield Exchange(
+            READ_REQUEST_BYTES, READ_HEAD_BYTES + 2 * words, METER_TURNAROUND_S, 1 / poll_s
+        )
 
 
 def _blocks(profile_name: str, unconfirmed: bool) -> list[int]:
@@ -95,12 +107,8 @@ def _blocks(profile_name: str, unconfirmed: bool) -> list[int]:
 
 def _busy(bus: BusConfig, exchanges: Iterable[Exchange]) -> float:
     """Seconds of the bus in a second."""
-    if bus.port.startswith("tcp:"):
-        return sum(e.times * e.turnaround_s for e in exchanges)
-    byte_s = (10 if bus.parity == "N" else 11) / bus.baud
-    silence_s = _FAST_SILENCE_S if bus.baud > _FAST_BAUD else _SILENT_CHARS * byte_s
-    pause_s = max(silence_s, bus.gap_ms / 1000)
+    pauses_s = silence_s(bus) + gap_s(bus)
     return sum(
-        e.times * ((e.request + e.reply) * byte_s + silence_s + e.turnaround_s + pause_s)
+        e.times * ((e.request + e.reply) * byte_s(bus) + pauses_s + e.turnaround_s)
         for e in exchanges
     )

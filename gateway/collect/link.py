@@ -1,13 +1,22 @@
 """One board on a bus, spoken to through its register map (`wireformat.modbus_map`)."""
 
+from collections import deque
+
 from gateway.collect.bus import Bus
 from gateway.collect.errors import ModbusRefused, WrongReply
+from gateway.collect.patience import Looks
 from gateway.collect.status import BoardStatus
 from wireformat import modbus_map as m
 from wireformat.schema import MAX_RECORD_BYTES
 
 _ILLEGAL_FUNCTION = 1
 _CHUNK_BYTES = 2 * (m.INBOX_MAX_WORDS - m.INBOX_HEAD_WORDS)
+
+_REMEMBERED = 8
+_SPARE_WORDS = 1
+"""Windows are read as long as the longest of the last records, and a counter's next digit: half of
+what a whole one has over a reading is a fifth of a slow bus. The rest of a longer one is asked for.
+"""
 
 
 class BoardLink:
@@ -18,6 +27,8 @@ class BoardLink:
         self.address = address
         self._has_fc23 = True
         self._frame = 0
+        self._lengths: deque[int] = deque([m.WINDOW_WORDS], _REMEMBERED)
+        self.verify = Looks()
 
     @property
     def where(self) -> str:
@@ -63,17 +74,25 @@ class BoardLink:
         return None
 
     async def _window(self, cursor: list[int]) -> list[int]:
+        count = min(max(self._lengths) + _SPARE_WORDS, m.WINDOW_WORDS)
+        words = await self._windowed(cursor, count)
+        size = m.WINDOW_HEAD_WORDS + (words[0] + 1) // 2
+        if count < size <= m.WINDOW_WORDS:
+            words += await self.bus.read(self.address, m.WINDOW + count, size - count)
+        if words[0]:
+            self._lengths.append(min(size, m.WINDOW_WORDS))
+        return words
+
+    async def _windowed(self, cursor: list[int], count: int) -> list[int]:
         if self._has_fc23:
             try:
-                return await self.bus.write_read(
-                    self.address, m.CURSOR, cursor, m.WINDOW, m.WINDOW_WORDS
-                )
+                return await self.bus.write_read(self.address, m.CURSOR, cursor, m.WINDOW, count)
             except ModbusRefused as error:
                 if error.exception != _ILLEGAL_FUNCTION:
                     raise
                 self._has_fc23 = False
         await self.bus.write(self.address, m.CURSOR, cursor)
-        return await self.bus.read(self.address, m.WINDOW, m.WINDOW_WORDS)
+        return await self.bus.read(self.address, m.WINDOW, count)
 
     def _unpacked(self, words: list[int]) -> tuple[int, bytes] | None:
         size = words[0]

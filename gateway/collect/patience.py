@@ -4,7 +4,7 @@ A fixed time-out is too short for a board that is busy with a signature, or wast
 that is dead. Pure; all times are wall seconds, the wire's own time for the bytes left out.
 """
 
-LEAST_S = 0.1
+LEAST_S = 0.15
 _GAIN, _DEVIATION_GAIN = 1 / 8, 1 / 4
 _DEVIATIONS = 4
 
@@ -17,6 +17,11 @@ class Patience:
         self._mean_s: float | None = None
         self._deviation_s = 0.0
         self.timeout_s = most_s
+        self._usual_s = most_s
+
+    def probing_s(self, most_s: float) -> float:
+        """How long a probe of a silent board waits: what it needed before it fell silent, twice."""
+        return min(2 * self._usual_s, most_s, self._most_s)
 
     def answered(self, took_s: float) -> None:
         """A first request was answered; the replies to repeated ones tell nothing."""
@@ -28,6 +33,7 @@ class Patience:
             self._mean_s += _GAIN * error_s
             self._deviation_s += _DEVIATION_GAIN * (abs(error_s) - self._deviation_s)
         self._limit(self._mean_s + _DEVIATIONS * self._deviation_s)
+        self._usual_s = self.timeout_s
 
     def missed(self) -> None:
         """No reply in time: the next may need longer."""
@@ -35,3 +41,22 @@ class Patience:
 
     def _limit(self, timeout_s: float) -> None:
         self.timeout_s = min(max(timeout_s, LEAST_S), self._most_s)
+
+
+LOOK_LEAST_S, LOOK_FIRST_S, LOOK_MOST_S = 0.02, 0.05, 0.25
+_LATER, _EARLIER = 1.5, 0.95
+
+
+class Looks:
+    """When to look first what became of a frame that a board verifies: each look costs the bus.
+
+    Later if it was too early, a little earlier if it was not: few looks are in vain, none by much.
+    """
+
+    def __init__(self) -> None:
+        self.first_s = LOOK_FIRST_S
+
+    def found(self, in_time: bool) -> None:
+        """What the first look showed: the frame's end, or that it still waits."""
+        wanted_s = self.first_s * (_EARLIER if in_time else _LATER)
+        self.first_s = min(max(wanted_s, LOOK_LEAST_S), LOOK_MOST_S)

@@ -1,40 +1,54 @@
-"""When to visit a board again: at its interval, or ever less often while it doesn't answer.
+"""When to visit a board again: at its slot, or ever less often while it doesn't answer.
 
 Pure; all times are wall seconds, because a silent board costs the others wall time.
 """
 
 FAILURES_TO_QUARANTINE = 2
-_GROWTH_MOST = 6
-
+"""One, of a board that never answered: it may not be there at all."""
 
 PROBE_S = 0.5
-"""How long a probe waits; every third waits as long as any request, for a board that is slow."""
+"""How long a probe waits at most; every `_FULL_EVERY`th waits as long as any request, for a board
+that became slow."""
 
-_COST_SHARE = 3
+_FULL_EVERY = 8
+
+DEAD_SHARE = 0.02
+"""What a dead board may cost of its bus."""
+
+_FIRST_PAUSE, _GROWTH = 3, 2
+_MOST_PAUSE = 1 / DEAD_SHARE - 1
+"""Pauses as multiples of what the failed visit cost: short at first, for a board that restarts."""
 
 
 class Schedule:
-    """The next visit of one board. A dead one costs its bus little, and is found again soon."""
+    """The next visit of one board. A dead one costs its bus little, and is found again soon.
 
-    def __init__(self, interval_s: float) -> None:
-        self._interval_s = interval_s
+    Visits are at the board's slots: each `interval_s`, `phase_s` after the others' beginning.
+    """
+
+    def __init__(self, interval_s: float, phase_s: float = 0.0) -> None:
+        self._interval_s, self._phase_s = interval_s, phase_s
+        self._answered = False
         self.failures = 0
         self.due_s = 0.0
 
     @property
     def quarantined(self) -> bool:
         """Whether the board is only probed."""
-        return self.failures >= FAILURES_TO_QUARANTINE
+        return self.failures >= (FAILURES_TO_QUARANTINE if self._answered else 1)
 
     @property
     def probe_s(self) -> float | None:
         """How long the next visit may wait for a first answer; None: as long as any request."""
-        return PROBE_S if self.quarantined and self.failures % 3 else None
+        return PROBE_S if self.quarantined and self.failures % _FULL_EVERY else None
 
     def answered(self, now_s: float) -> None:
-        """The visit went well."""
-        self.failures = 0
-        self.due_s = now_s + self._interval_s
+        """The visit went well: the next is at the first slot that is not too near."""
+        self.failures, self._answered = 0, True
+        slots = (now_s - self._phase_s) // self._interval_s + 1
+        self.due_s = self._phase_s + slots * self._interval_s
+        if self.due_s < now_s + self._interval_s / 2:
+            self.due_s += self._interval_s
 
     def failed(self, now_s: float, cost_s: float) -> None:
         """The visit failed and took `cost_s` of the bus: probe after a pause that grows with both.
@@ -42,9 +56,9 @@ class Schedule:
         At speed the interval may be shorter than a time-out, so the cost sets the least pause.
         """
         self.failures += 1
-        pause_s = max(self._interval_s, _COST_SHARE * cost_s)
-        growth = 2 ** max(self.failures - FAILURES_TO_QUARANTINE, 0)
-        self.due_s = now_s + pause_s * min(growth, _GROWTH_MOST)
+        growth = _GROWTH ** min(self.failures - 1, 16)
+        pauses = min(_FIRST_PAUSE * growth, _MOST_PAUSE)
+        self.due_s = now_s + max(self._interval_s, pauses * cost_s)
 
     def hurry(self) -> None:
         """Visit next."""

@@ -2,8 +2,25 @@
 
 import asyncio
 import heapq
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+
+@dataclass
+class Waits:
+    """How often urgent requests came, and how long they waited for their turn, wall seconds."""
+
+    count: int = 0
+    total_s: float = 0.0
+    longest_s: float = 0.0
+
+    def add(self, waited_s: float) -> None:
+        """One more."""
+        self.count += 1
+        self.total_s += waited_s
+        self.longest_s = max(self.longest_s, waited_s)
 
 
 class Turns:
@@ -13,11 +30,15 @@ class Turns:
         self._busy = False
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._count = 0
+        self.waits = Waits()
 
     @asynccontextmanager
     async def take(self, urgent: bool = False) -> AsyncIterator[None]:
         """Hold the bus for one request and its reply."""
+        started_s = time.monotonic()
         await self._acquire(urgent)
+        if urgent:
+            self.waits.add(time.monotonic() - started_s)
         try:
             yield
         finally:

@@ -140,11 +140,13 @@ class Place:
 
     async def _observe(self, device: bytes) -> str:
         store, bus = self._tools.store, self.link.bus
+        # Taken at once: the next request of anybody on the bus sets it anew.
+        second_voice = bus.second_voice
         if self._watch is None:
             cache = store.store.cache
             self._settled = await store.run(cache.bound, bus.name, self.link.address)
             self._watch = IdentityWatch(self._settled)
-        return self._watch.observe(device, bus.second_voice)
+        return self._watch.observe(device, second_voice)
 
     async def _settle(self, device: bytes, last: Head | None) -> None:
         """An enrolled board lives here now: remember it, and tell if it is another."""

@@ -1,4 +1,8 @@
-"""One bus: keeps the port open, visits its boards in turn, never lets one hold up the others."""
+"""One bus: keeps the port open, visits its boards in turn, never lets one hold up the others.
+
+Two visits go on side by side. They share the line frame by frame, so that it is not idle while one
+of them waits for the store's commit, for a board's verification, or for a meter's pause.
+"""
 
 import asyncio
 import contextlib
@@ -30,6 +34,7 @@ log = logging.getLogger("gateway")
 _SILENT = (NoReply, GarbledReply, WrongReply, FrameLost, ModbusRefused, NotABoard)
 """Failures that cost the bus time, so that the board is visited less often."""
 
+LANES = 2
 REOPEN_FIRST_S, REOPEN_MOST_S = 0.2, 5.0
 GARBLED_FOR_TWO = 4
 STORE_RETRY_S = 1.0
@@ -48,19 +53,36 @@ class BusWorker:
         ]
         self.places += attested
         interval_s = tools.clock.wall(tools.poll_s)
-        self.schedules = {place: Schedule(interval_s) for place in self.places}
+        # Staggered: a command then never finds a whole round of polls before it.
+        self.schedules = {
+            place: Schedule(interval_s, interval_s * number / len(self.places))
+            for number, place in enumerate(self.places)
+        }
+        self._under_way: set[Visited] = set()
+        self._opening = asyncio.Lock()
         self._garbled: dict[Visited, int] = {}
         self._wake = asyncio.Event()
 
     async def run(self) -> None:
         """Keep the bus going for ever."""
         try:
-            while not is_cancelled():
-                if not self.bus.is_open:
-                    await self._reopen()
-                await self._step()
+            async with asyncio.TaskGroup() as lanes:
+                for number in range(min(LANES, len(self.places))):
+                    lanes.create_task(self._lane(), name=f"{self.bus.name} lane {number}")
         finally:
             self.bus.close()
+
+    async def _lane(self) -> None:
+        while not is_cancelled():
+            if not self.bus.is_open:
+                async with self._opening:
+                    if not self.bus.is_open:
+                        await self._reopen()
+            await self._step()
+
+    def schedule_of(self, name: str) -> Schedule:
+        """The schedule of the place that people call `name`."""
+        return next(self.schedules[place] for place in self.places if place.config.name == name)
 
     def hurry(self, place: Visited) -> None:
         """Visit `place` next: it has something to say."""
@@ -81,28 +103,34 @@ class BusWorker:
         log.info("%s: port open", self.bus.name)
 
     async def _step(self) -> None:
+        """Visit who is due first, or wait until somebody is."""
         now_s = asyncio.get_running_loop().time()
-        place = min(self.places, key=lambda place: self.schedules[place].due_s)
-        wait_s = self.schedules[place].due_s - now_s
-        if wait_s > 0:
+        free = [place for place in self.places if place not in self._under_way]
+        place = min(free, key=lambda place: self.schedules[place].due_s, default=None)
+        wait_s = None if place is None else self.schedules[place].due_s - now_s
+        if place is None or wait_s is None or wait_s > 0:
             self._wake.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
                     await self._wake.wait()
             return
-        await self._visit(place)
+        self._under_way.add(place)
+        try:
+            await self._visit(place)
+        finally:
+            self._under_way.discard(place)
+            self._wake.set()
 
     async def _visit(self, place: Visited) -> None:
         name, schedule = place.config.name, self.schedules[place]
         loop = asyncio.get_running_loop()
-        started_s = loop.time()
+        spent_s = self._spent_s(place)
         try:
             more = await place.visit(schedule.probe_s)
         except BusLost as error:
-            self.bus.close()
-            self._report(self.bus.name, error)
+            self._lost(error)
         except _SILENT as error:
-            schedule.failed(loop.time(), loop.time() - started_s)
+            schedule.failed(loop.time(), self._spent_s(place) - spent_s)
             self._report_silent(place, error)
         except CollectError as error:
             # The board answers; what is wrong with it costs the others nothing.
@@ -114,6 +142,15 @@ class BusWorker:
             self._report("store", error)
         else:
             self._answered(place, more)
+
+    def _spent_s(self, place: Visited) -> float:
+        return self.bus.spent_s.get(place.config.address, 0.0)
+
+    def _lost(self, error: BusLost) -> None:
+        # The other lane may have opened it again.
+        if not self.bus.is_open:
+            self.bus.close()
+            self._report(self.bus.name, error)
 
     def _answered(self, place: Visited, more: bool) -> None:
         schedule, now_s = self.schedules[place], asyncio.get_running_loop().time()

@@ -88,7 +88,8 @@ BUS = Table(
         # Wall time: a bus takes as long as it takes, whatever the speed of the run's clock. The
         # time-out is the longest; what a board's replies show shortens it (`collect.patience`).
         "timeout_ms": optional(Whole(20, 60_000, "ms of wall time"), 2000),
-        "gap_ms": optional(Whole(0, 1000, "ms of wall time"), 5),
+        # 0: the silence between frames that the baud rate asks for.
+        "gap_ms": optional(Whole(0, 1000, "ms of wall time"), 0),
     },
     {
         "device": Rows(DEVICE, least=0, unique=("address", "name")),

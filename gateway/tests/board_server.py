@@ -64,7 +64,8 @@ class BoardServer(SigningBoard):
             m.INBOX_STATUS: self.inbox_words,
             m.ENROLMENT: lambda: self.packed(11, self.enrolment()),
         }
-        words = areas[register]()
+        base = max(area for area in areas if area <= register)
+        words = areas[base]()[register - base :]
         return (words + [0] * count)[:count]
 
     def write(self, register: int, words: list[int]) -> None:
@@ -190,6 +191,7 @@ class PtyBus:
         }
         self.spoil: Callable[[bytes], list[bytes]] = lambda frame: [frame]
         self.requests: list[tuple[int, int]] = []
+        self.frames: list[bytes] = []
         self._fds: tuple[int, int] | None = None
         self._buffer = b""
 
@@ -239,6 +241,7 @@ class PtyBus:
 
     def _serve(self, frame: bytes) -> None:
         self.requests.append((frame[0], frame[1]))
+        self.frames.append(frame)
         replies = [self._reply(board, frame) for board in self.boards.get(frame[0], [])]
         for reply in replies:
             for part in self.spoil(reply + crc16(reply)):

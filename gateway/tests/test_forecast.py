@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from gateway import cli
+from gateway.collect import port
 from gateway.collect.forecast import BOARD_TURNAROUND_S, forecast
 from gateway.config import BusConfig, DeviceConfig, MeterConfig
 from gateway.tests.test_config import GOOD
@@ -17,9 +18,9 @@ def boards(count: int) -> tuple[DeviceConfig, ...]:
 
 
 def test_one_board_by_hand():
-    """At 60 s: status, an empty window, a record, an ack, two looks at its fate, each a minute."""
+    """At 60 s: status, a record, an ack, two looks at its fate, each a minute."""
     byte_s, turn_s = 10 / 9600, BOARD_TURNAROUND_S
-    sizes = [8 + 69, 21 + 249, 21 + 249, 9 + 158 + 8, 8 + 29, 8 + 29]
+    sizes = [8 + 69, 21 + 197, 9 + 158 + 8, 8 + 29, 8 + 29]
     busy_s = sum(size * byte_s + 3.5 * byte_s + turn_s + 0.005 for size in sizes)
     bus = dataclasses.replace(BUS, devices=boards(1))
     assert forecast(bus, 60).share == pytest.approx(busy_s / 60)
@@ -64,3 +65,20 @@ def test_check_config_says_what_each_bus_needs(tmp_path, capsys):
     path.write_text(crowded)
     assert cli.main(["check-config", str(path)]) == 1
     assert "raise the baud rate" in capsys.readouterr().err
+
+
+def test_a_port_by_its_number_is_told_by_a_name_that_stays(tmp_path):
+    for folder, name, target in (
+        ("by-path", "platform-usb-0:1.2:1.0-port0", "ttyUSB0"),
+        ("by-path", "platform-usb-0:1.1:1.0-port0", "ttyUSB1"),
+        ("by-id", "usb-FTDI_FT232R_A10K-if00-port0", "ttyUSB1"),
+    ):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / name).symlink_to(f"/dev/{target}")
+    by_id = port.stable_path("/dev/ttyUSB1", tmp_path)
+    assert by_id == str(tmp_path / "by-id" / "usb-FTDI_FT232R_A10K-if00-port0")
+    by_path = port.stable_path("/dev/ttyUSB0", tmp_path)
+    assert by_path == str(tmp_path / "by-path" / "platform-usb-0:1.2:1.0-port0")
+    assert port.stable_path(by_id, tmp_path) is None
+    assert port.stable_path("/dev/ttyAMA0", tmp_path) is None
+    assert port.stable_path("/dev/ttyUSB7", tmp_path) is None

@@ -1,15 +1,19 @@
 """The pure rules of when and how long: patience, schedule, turns, frames that came too late."""
 
 import asyncio
+import dataclasses
+import itertools
 import struct
 
 import pytest
 
+from gateway.collect import line
 from gateway.collect.bus import _late_bytes
-from gateway.collect.patience import LEAST_S, Patience
-from gateway.collect.quarantine import PROBE_S, Schedule
+from gateway.collect.patience import LEAST_S, Looks, Patience
+from gateway.collect.quarantine import DEAD_SHARE, PROBE_S, Schedule
 from gateway.collect.status import is_newer
 from gateway.collect.turns import Turns
+from gateway.config import BusConfig
 from gateway.tests.board_server import crc16
 
 
@@ -19,6 +23,7 @@ def test_patience_shrinks_to_what_a_board_needs_and_doubles_when_it_misses():
     for _ in range(20):
         patience.answered(0.04)
     assert LEAST_S <= patience.timeout_s < 0.2
+    assert patience.probing_s(0.5) == 2 * LEAST_S
     learnt_s = patience.timeout_s
     patience.missed()
     assert patience.timeout_s == 2 * learnt_s
@@ -40,19 +45,90 @@ def test_a_silent_board_is_probed_ever_less_often_but_never_forgotten():
         schedule.failed(now_s, cost_s=0.5)
         pauses.append(schedule.due_s - now_s)
         now_s = schedule.due_s
-    assert pauses[:5] == pytest.approx([1.5, 1.5, 3.0, 6.0, 9.0])
-    assert max(pauses) == pytest.approx(9.0)
+    assert pauses[:5] == pytest.approx([1.5, 3.0, 6.0, 12.0, 24.0])
+    assert max(pauses) == pytest.approx(24.5)
     assert schedule.quarantined
     schedule.answered(now_s)
     assert (schedule.failures, schedule.probe_s) == (0, None)
 
 
-def test_probes_are_short_but_every_third_waits_for_a_slow_board():
+def test_probes_are_short_but_now_and_then_one_waits_for_a_slow_board():
     schedule, waits = Schedule(1.0), []
-    for _ in range(8):
+    schedule.answered(0.0)
+    for _ in range(10):
         schedule.failed(0.0, 0.1)
         waits.append(schedule.probe_s)
-    assert waits == [None, PROBE_S, None, PROBE_S, PROBE_S, None, PROBE_S, PROBE_S]
+    assert waits == [None, *[PROBE_S] * 6, None, PROBE_S, PROBE_S]
+
+
+@pytest.mark.parametrize("learnt", [True, False])
+@pytest.mark.parametrize("interval_s", [0.33, 10.0])
+def test_a_dead_board_costs_at_most_two_percent_of_its_bus(interval_s, learnt):
+    """Over an hour, by the rules alone: what the line is held for while nobody answers."""
+    patience, schedule, wire_s = Patience(2.0), Schedule(interval_s), 0.084
+    for _ in range(20 * learnt):
+        patience.answered(0.02)
+    now_s, visits = 0.0, []
+    while now_s < 3600:
+        tries = 2 if schedule.probe_s is None else 1
+        cost_s = 0.0
+        for _ in range(tries):
+            most_s = schedule.probe_s
+            cost_s += wire_s + (patience.timeout_s if most_s is None else patience.probing_s(0.5))
+            patience.missed()
+        schedule.failed(now_s + cost_s, cost_s)
+        visits.append((now_s, cost_s))
+        now_s = schedule.due_s
+    first = visits[:5]
+    assert sum(cost_s for _, cost_s in first) < 9
+    spent_s = sum(cost_s for _, cost_s in visits[5:])
+    assert spent_s / (now_s - visits[5][0]) <= DEAD_SHARE + 1e-9
+    assert schedule.due_s - now_s <= 250
+
+
+def test_polls_are_staggered_over_the_interval():
+    schedules = [Schedule(10.0, 10.0 * number / 5) for number in range(5)]
+    now_s, visits = 100.0, []
+    for schedule in schedules:
+        schedule.answered(now_s)
+        now_s += 0.3
+    for _ in range(20):
+        schedule = min(schedules, key=lambda one: one.due_s)
+        now_s = schedule.due_s
+        visits.append(now_s)
+        schedule.answered(now_s + 0.3)
+    gaps = [after - before for before, after in itertools.pairwise(visits)]
+    assert min(gaps) == pytest.approx(2.0)
+    assert max(gaps) == pytest.approx(2.0)
+
+
+def test_a_late_visit_keeps_the_slots_and_is_not_followed_by_another_at_once():
+    schedule = Schedule(10.0, 3.0)
+    schedule.answered(102.9)
+    assert schedule.due_s == pytest.approx(113.0)
+    schedule.answered(114.0)
+    assert schedule.due_s == pytest.approx(123.0)
+
+
+@pytest.mark.parametrize(
+    ("baud", "parity", "silence_ms"),
+    [(9600, "N", 3.646), (9600, "E", 4.010), (19200, "N", 1.823), (115200, "N", 1.75)],
+)
+def test_silence_is_computed_from_the_baud_rate_and_may_be_raised(baud, parity, silence_ms):
+    config = BusConfig("b", "/dev/ttyS0", baud, parity, 2000, 0, ())
+    assert 1000 * line.gap_s(config) == pytest.approx(silence_ms, abs=0.001)
+    assert line.gap_s(dataclasses.replace(config, gap_ms=20)) == 0.020
+    assert line.gap_s(dataclasses.replace(config, port="tcp://10.0.0.1")) == 0
+
+
+def test_looks_find_the_moment_when_a_board_is_ready():
+    looks, too_early = Looks(), 0
+    for number in range(200):
+        in_time = looks.first_s >= 0.12
+        too_early += not in_time and number > 20
+        looks.found(in_time)
+        assert looks.first_s <= 0.25
+    assert too_early < 40
 
 
 def frame(address, function, words):
