@@ -3,7 +3,6 @@
 from gateway.admit import Admission, AdmissionRefused, Admitted, Board, ChainState, Duplicate, fast
 from gateway.admit.errors import BadSignature, BrokenChain, Gap
 from gateway.store import Batch, Head, Refusal, Store
-from wireformat import registry
 from wireformat.chained import Outcome
 
 
@@ -18,6 +17,7 @@ class Chain:
             store.anchor(device, last)
         self.head = store.head(device)
         self._permits = store.permits(device)
+        self._state = ChainState(self.head, self._data_at, self._permits)
         self.last = last
         self._shown: bytes = b""
         self.committed()
@@ -49,12 +49,12 @@ class Chain:
     def _judge(
         self, board: Board, code: int, data: bytes, envelope: fast.Envelope | None, now_ms: int
     ) -> Admitted | Duplicate:
-        state = ChainState(self.head, self._data_at, self._permits)
+        state = self._state
+        state.head = self.head
         record = None if envelope is None else fast.record(code, envelope.payload)
         if record is None or envelope is None:
             return self._admission.admit(board, state, code, data, now_ms)
-        opened = fast.opened(record, envelope)
-        return self._admission.judge(board, state, code, data, now_ms, record, opened, _holds)
+        return self._admission.judge(board, state, code, data, now_ms, record, _holds)
 
     def _admitted(self, result: Admitted | Duplicate, code: int, data: bytes, now_ms: int) -> None:
         if not isinstance(result, Admitted):
@@ -117,5 +117,5 @@ class Chain:
         return fresh or self._store.data_at(self._device, epoch, seq)
 
 
-def _holds(board: Board, opened: registry.Opened) -> None:
+def _holds() -> None:
     """In place of `check_signature` where that was done already."""

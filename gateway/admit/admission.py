@@ -4,7 +4,8 @@ admission.admit(board, chain, code, data, now_ms) -> Admitted | Duplicate
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
@@ -23,8 +24,8 @@ from wireformat.schema import MAX_RECORD_BYTES
 FindBoard = Callable[[bytes], Board | None]
 """From a kid (8 bytes) to the board that the registry holds for it."""
 
-Check = Callable[[Board, registry.Opened], None]
-"""Raises `BadSignature` unless the board signed what was opened."""
+Check = Callable[[], None]
+"""Raises `BadSignature` unless the board signed the record."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Rules:
     clock_age_s: int = 60 * 86400
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class ChainState:
     """Where a board's chain stands. `data_at(epoch, seq)` gives the bytes held there."""
 
@@ -44,8 +45,7 @@ class ChainState:
     permits: Sequence[Permit] = ()
 
 
-@dataclass(frozen=True)
-class Admitted:
+class Admitted(NamedTuple):
     """A record that passed, with the head it makes and the gap it reports, if any.
 
     `fault`: why it counts for nothing although it belongs to the chain.
@@ -102,7 +102,11 @@ class Admission:
     ) -> Admitted | Duplicate:
         """Let `data` pass as the next record of `chain`, or raise why not."""
         record, opened = self.open(board, code, data)
-        return self.judge(board, chain, code, data, now_ms, record, opened, check_signature)
+
+        def check() -> None:
+            check_signature(board, opened)
+
+        return self.judge(board, chain, code, data, now_ms, record, check)
 
     def judge(
         self,
@@ -112,13 +116,12 @@ class Admission:
         data: bytes,
         now_ms: int,
         record: Chained,
-        opened: registry.Opened,
         check: Check,
     ) -> Admitted | Duplicate:
         """`admit` for what is opened already; `check` raises `BadSignature`, or knows better."""
         if chain.head and (record.epoch, record.seq) <= (chain.head.epoch, chain.head.seq):
-            return _known(board, chain, record, opened, data, check)
-        check(board, opened)
+            return _known(chain, record, data, check)
+        check()
         check_link(record, chain.head, chain.permits)
         digest = record_hash(data)
         stored = StoredRecord(board.address, record.epoch, record.seq, code, data, digest, now_ms)
@@ -129,7 +132,7 @@ class Admission:
         except errors.Implausible as fault:
             # What can't be believed becomes no measure for what follows.
             before = chain.head or Head(0, 0, digest, 0)
-            head = replace(before, epoch=record.epoch, seq=record.seq, hash=digest)
+            head = before._replace(epoch=record.epoch, seq=record.seq, hash=digest)
             return Admitted(stored, record, head, permit, fault)
         return Admitted(stored, record, head, permit)
 
@@ -158,14 +161,17 @@ class Admission:
         """A board that says its time is untrusted is believed; one that trusts it is held to it."""
         if record.flags & codes.CLOCK_UNTRUSTED:
             return
-        where, now_s = f"epoch {record.epoch} seq {record.seq}", now_ms // 1000
-        ahead_s = record.time_s - now_s
-        if ahead_s > self._rules.clock_ahead_s:
+        ahead_s = record.time_s - now_ms // 1000
+        back_s = head.time_s - record.time_s if head is not None else 0
+        rules = self._rules
+        if -rules.clock_age_s <= ahead_s <= rules.clock_ahead_s and back_s <= 0:
+            return
+        where = f"epoch {record.epoch} seq {record.seq}"
+        if ahead_s > rules.clock_ahead_s:
             raise errors.ClockAhead(f"{ahead_s} s ahead of the gateway", where)
-        if -ahead_s > self._rules.clock_age_s:
+        if -ahead_s > rules.clock_age_s:
             raise errors.ClockBehind(f"{-ahead_s} s behind the gateway", where)
-        if head is not None and record.time_s < head.time_s:
-            raise errors.ClockBackwards(f"{head.time_s - record.time_s} s back", where)
+        raise errors.ClockBackwards(f"{back_s} s back", where)
 
 
 def check_signature(board: Board, opened: registry.Opened) -> None:
@@ -183,19 +189,12 @@ def _check_standing(board: Board) -> None:
         raise errors.NotEnrolled("not enrolled in this area", board.address.hex())
 
 
-def _known(
-    board: Board,
-    chain: ChainState,
-    record: Chained,
-    opened: registry.Opened,
-    data: bytes,
-    check: Check,
-) -> Duplicate:
+def _known(chain: ChainState, record: Chained, data: bytes, check: Check) -> Duplicate:
     """A position that is taken: the same bytes are harmless, others are a replay or a clone."""
     held = chain.data_at(record.epoch, record.seq)
     if held == data:
         return Duplicate(record.epoch, record.seq)
-    check(board, opened)
+    check()
     where = f"epoch {record.epoch} seq {record.seq}"
     if held is not None:
         raise errors.Equivocation("two signed records for one position", where)

@@ -1,19 +1,21 @@
 """A short way to open well-formed records, for a gateway that takes thousands a second.
 
-`cbor2`, in C, decodes; that its encoding of the result equals the input proves the bytes
-deterministic, and the record's own schema is held against every field. Whatever isn't beyond doubt
-is left to the strict way (`wireformat.registry`), which names what is wrong: this one accepts
-nothing that the strict one would refuse.
+One pattern, built from the record's own schema, proves a payload deterministic and all its fields
+in their bounds (`shape`); then `cbor2`, in C, decodes it. Whatever isn't beyond doubt is left to
+the strict way (`wireformat.registry`), which names what is wrong: this one accepts nothing that
+the strict one would refuse.
 """
 
+from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import cbor2
 
+from gateway.admit.shape import Bound, shape
 from wireformat import cose, registry
 from wireformat.chained import Chained
-from wireformat.schema import MAX_RECORD_BYTES, Record, Uint
+from wireformat.schema import MAX_RECORD_BYTES
 
 _START = b"\xd2\x84\x4d\xa2\x01\x27\x04\x48"  # tag 18, array of four, protected header up to kid
 _KID_AT = len(_START)
@@ -59,35 +61,16 @@ def split(code: int, data: bytes, chain_id: str) -> Envelope | None:
 
 def record(code: int, payload: bytes) -> Chained | None:
     """The record in a payload; None: take the strict way."""
-    cls, keys, checks = _schema(code)
-    try:
-        pairs = cbor2.loads(payload)
-        exact = type(pairs) is dict and tuple(pairs) == keys and cbor2.dumps(pairs) == payload
-    except Exception:  # whatever a decoder of all of CBOR makes of it, the strict way names it
+    form = _form(code)
+    if form.match(payload) is None:
         return None
-    if not exact:
-        return None
-    fields = {}
-    for key, name, kind, most in checks:
-        value = pairs[key]
-        # Most fields are unsigned integers; the kind itself is asked about all others.
-        if type(value) is int and 0 <= value <= most:
-            fields[name] = value
-        elif kind.fault(value):
+    fields = dict(zip(form.names, cbor2.loads(payload).values(), strict=True))
+    for name, most in form.bounds:
+        if fields[name] > most:
             return None
-        else:
-            fields[name] = value
-    found: Chained = object.__new__(cls)
+    found: Chained = object.__new__(form.cls)
     found.__dict__ = fields
     return found
-
-
-def opened(found: Chained, envelope: Envelope) -> registry.Opened:
-    """As `registry.open_signed` gives it."""
-    result = object.__new__(registry.Opened)
-    result.record, result.kid = found, envelope.kid
-    result.signature, result.to_be_signed = envelope.signature, envelope.to_be_signed
-    return result
 
 
 @cache
@@ -99,16 +82,17 @@ def _aad(code: int, chain_id: str) -> bytes | None:
     return bytes(cbor2.dumps(cose.external_aad(cls.TYPE, chain_id)))
 
 
-@cache
-def _schema(code: int) -> tuple[type[Chained], tuple[int, ...], list[tuple[int, str, Any, int]]]:
-    """The class, its keys, and per field (key, name, kind, the most of an unsigned one or -1).
+class _Form(NamedTuple):
+    """`names`: the fields in the order of their keys; the rest as `shape` gives it."""
 
-    No chained record has a field that may be left out.
-    """
-    cls: type[Record] = registry.BY_CODE[code]
+    cls: type[Chained]
+    names: tuple[str, ...]
+    match: Callable[[bytes], object]
+    bounds: list[Bound]
+
+
+@cache
+def _form(code: int) -> _Form:
+    cls: Any = registry.BY_CODE[code]
     assert issubclass(cls, Chained)
-    checks = [
-        (key, name, kind, kind.high if isinstance(kind, Uint) else -1)
-        for key, name, kind, _ in cls.FIELDS
-    ]
-    return cls, tuple(key for key, _, _, _ in cls.FIELDS), checks
+    return _Form(cls, tuple(name for _, name, _, _ in cls.FIELDS), *shape(cls))

@@ -15,6 +15,18 @@ Row = tuple[Any, ...]
 STORE_FILE = "gateway.db"
 """In the gateway's data folder."""
 
+CACHE_KIB = 16_384
+"""Pages kept in memory: each board of a thousand has one of its own where its chain grows."""
+
+LOG_PAGES = 16_384
+"""At so many pages of log (64 MiB) a commit copies them itself, if `Checkpointer` has not."""
+
+ENOUGH_ROWS = 4000
+"""Rows changed until `grown` is set: about 16 MB of log in small commits."""
+
+_ROWS_OF_A_COMMIT = 4
+"""What each commit changes besides, whatever it is about."""
+
 BUSY_TIMEOUT_MS = 2000
 """How long a write waits, in wall time, for another process's lock before `StoreLocked`."""
 
@@ -30,6 +42,8 @@ class Database:
         self._readonly = readonly
         self._lock = threading.RLock()
         self._connection = self._open()
+        self._commits = self._copied_rows = 0
+        self.grown = threading.Event()
 
     def close(self) -> None:
         """Close; committed transactions stay."""
@@ -44,11 +58,38 @@ class Database:
             try:
                 yield self._connection
                 self._connection.execute("COMMIT")
+                self._count()
             except BaseException:
                 # SQLite has rolled back by itself after some errors.
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+
+    def _count(self) -> None:
+        """Tell when the log holds enough to be worth copying (see `checkpoint`)."""
+        self._commits += 1
+        rows = self._connection.total_changes - self._copied_rows
+        if rows + _ROWS_OF_A_COMMIT * self._commits >= ENOUGH_ROWS:
+            self.grown.set()
+
+    @contextmanager
+    def another(self) -> Iterator[sqlite3.Connection]:
+        """A connection beside this one, for a thread of its own."""
+        with self._named():
+            connection = sqlite3.connect(self.path, isolation_level=None)
+            try:
+                connection.execute("PRAGMA synchronous = FULL")
+                yield connection
+            finally:
+                connection.close()
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Nobody writes meanwhile; `grown` begins anew."""
+        with self._lock:
+            yield
+            self._commits, self._copied_rows = 0, self._connection.total_changes
+            self.grown.clear()
 
     def all(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
         """All rows of a query."""
@@ -103,6 +144,8 @@ class Database:
                 raise StoreUnavailable(f"journal mode {mode}, not WAL", str(self.path))
             # Acks leave after COMMIT returns, so COMMIT must mean fsync.
             connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA cache_size = {-CACHE_KIB}")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
             self._migrate(connection)
         self._check_version(connection)
 

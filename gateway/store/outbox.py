@@ -8,6 +8,12 @@ from gateway.store.rows import QueuedRecord
 from wireformat import cbor
 from wireformat.chained import Outcome
 
+_LANDED = (
+    "INSERT INTO landed SELECT device, epoch, seq FROM records WHERE id = ?"
+    " ON CONFLICT (device) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq"
+    " WHERE (excluded.epoch, excluded.seq) > (epoch, seq)"
+)
+
 
 @dataclass(frozen=True)
 class TxInFlight:
@@ -23,7 +29,7 @@ class TxInFlight:
 
 
 class Outbox:
-    """Tables `outbox` and `tx_in_flight`.
+    """Tables `outbox`, `landed` and `tx_in_flight`.
 
     Records of one device leave in their order, because the ledger follows their chain; devices
     with an outcome among their records go first.
@@ -63,13 +69,24 @@ class Outbox:
             "SELECT device, max(record) FROM outbox WHERE outcome = 1 GROUP BY device"
         ):
             if device not in without:
-                rows = self._database.all(
-                    "SELECT record FROM outbox WHERE device = ? AND record <= ?"
-                    " ORDER BY record LIMIT ?",
-                    (device, upto, most),
-                )
-                urgent += [row for (row,) in rows]
+                urgent += self._leading_to(device, upto, most)
         return sorted(urgent)[:most]
+
+    def _leading_to(self, device: bytes, record: int, most: int) -> list[int]:
+        """The first waiting records of `device` up to `record`, along its chain.
+
+        Where what has landed ends is only where to begin looking: too early costs time, no more.
+        """
+        landed = self._database.one("SELECT epoch, seq FROM landed WHERE device = ?", (device,))
+        rows = self._database.all(
+            # CROSS: the chain leads, whatever a planner thinks of a long backlog.
+            "SELECT r.id FROM records r CROSS JOIN outbox o ON o.record = r.id"
+            " WHERE r.device = ? AND (r.epoch, r.seq) > (?, ?)"
+            " AND (r.epoch, r.seq) <= (SELECT epoch, seq FROM records WHERE id = ?)"
+            " ORDER BY r.epoch, r.seq LIMIT ?",
+            (device, *(landed or (-1, -1)), record, most),
+        )
+        return [row for (row,) in rows]
 
     def requeue(self, device: bytes, after: tuple[int, int]) -> int:
         """Let all records of `device` behind a place wait again; returns how many that adds.
@@ -78,6 +95,8 @@ class Outbox:
         chain goes, and what it lacks is still here.
         """
         with self._database.write() as connection:
+            connection.execute("DELETE FROM landed WHERE device = ?", (device,))
+            connection.execute("INSERT INTO landed VALUES (?, ?, ?)", (device, *after))
             cursor = connection.execute(
                 "INSERT OR IGNORE INTO outbox SELECT id, device, code = ? FROM records"
                 " WHERE device = ? AND (epoch, seq) > (?, ?)",
@@ -113,7 +132,9 @@ class Outbox:
     def landed(self, done: Iterable[int]) -> None:
         """The transaction in flight had its effect: the records `done` wait no more."""
         with self._database.write() as connection:
-            connection.executemany("DELETE FROM outbox WHERE record = ?", [(row,) for row in done])
+            rows = [(row,) for row in done]
+            connection.executemany(_LANDED, rows)
+            connection.executemany("DELETE FROM outbox WHERE record = ?", rows)
             connection.execute("DELETE FROM tx_in_flight")
 
     def places(self, records: Iterable[int]) -> list[QueuedRecord]:

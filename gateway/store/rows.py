@@ -1,10 +1,10 @@
 """What goes into the store and comes out of it."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Head:
+class Head(NamedTuple):
     """The last admitted record of a device. `hash` is its full SHA-256, what an ack names.
 
     `measured` holds what the next reading is held against (see `admit.measure`), or None.
@@ -17,9 +17,8 @@ class Head:
     measured: bytes | None = None
 
 
-@dataclass(frozen=True)
-class StoredRecord:
-    """An admitted record on its way into the store."""
+class StoredRecord(NamedTuple):
+    """An admitted record on its way into the store; its fields are the columns of `records`."""
 
     device: bytes
     epoch: int

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gateway.store.bulk import Bulk
 from gateway.store.cache import Cache
 from gateway.store.commands import Commands, end_by_outcome
 from gateway.store.database import Database
@@ -19,7 +20,7 @@ EVIDENCE_ROWS = 500
 """Refused records kept for each reason; the oldest make room. Counters go on."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Batch:
     """All that one pull from a board changes; committed together or not at all.
 
@@ -68,12 +69,9 @@ class Store:
     def commit(self, *batches: Batch) -> None:
         """Write `batches` in one durable transaction; acks may leave after this returns."""
         with self.database.write() as connection:
-            for batch in batches:
-                if batch.records and batch.checked:
-                    _check_head(connection, batch)
+            _check_heads(connection, batches)
             _insert(connection, batches)
-            heads = [(batch.device, batch.head) for batch in batches if batch.head]
-            connection.executemany(_SET_HEAD, [_head_row(*head) for head in heads])
+            _set_heads(connection, batches)
             for batch in batches:
                 for refusal in batch.refusals:
                     _count_refusal(connection, refusal)
@@ -104,7 +102,7 @@ class Store:
             ).fetchone()
             if row is not None and not (ahead and row < (head.epoch, head.seq)):
                 return False
-            _set_head(connection, device, head)
+            _SET_HEADS.run(connection, [(device, *head)])
             return True
 
     def head(self, device: bytes) -> Head | None:
@@ -161,47 +159,46 @@ class Store:
         return [Permit(row[0], (row[1], row[2]), (row[3], row[4]), row[5]) for row in rows]
 
 
-_SET_HEAD = "INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?, ?, ?)"
+_SET_HEADS = Bulk("INSERT OR REPLACE INTO heads VALUES", 6)
+_RECORDS = Bulk(
+    "INSERT INTO records (id, device, epoch, seq, code, data, hash, received_ms) VALUES", 8
+)
+_STAND = Bulk(
+    "WITH wanted (device, epoch, seq) AS (VALUES",
+    3,
+    ") SELECT count(*) FROM wanted JOIN heads USING (device, epoch, seq)",
+)
+_KNOWN = Bulk(
+    "WITH wanted (device) AS (VALUES", 1, ") SELECT count(*) FROM wanted JOIN heads USING (device)"
+)
 
 
-def _check_head(connection: sqlite3.Connection, batch: Batch) -> None:
-    row = connection.execute(
-        "SELECT epoch, seq FROM heads WHERE device = ?", (batch.device,)
-    ).fetchone()
-    before = batch.before
-    if row != (None if before is None else (before.epoch, before.seq)):
-        raise StoreConflict(
-            f"head of {batch.device.hex()} is {row}, the records were judged against another"
-        )
+def _check_heads(connection: sqlite3.Connection, batches: tuple[Batch, ...]) -> None:
+    """Raise `StoreConflict` unless all chains still stand where their records were judged."""
+    checked = [batch for batch in batches if batch.records and batch.checked]
+    stood = [(b.device, b.before.epoch, b.before.seq) for b in checked if b.before]
+    begun = [(b.device,) for b in checked if not b.before]
+    if _STAND.total(connection, stood) != len(stood) or _KNOWN.total(connection, begun):
+        raise StoreConflict(f"a head moved, of {len(checked)} boards whose records were judged")
 
 
 def _insert(connection: sqlite3.Connection, batches: tuple[Batch, ...]) -> None:
-    """All records and their places in the outbox; rows are numbered here, for one call each."""
+    """All records and their places in the outbox; rows are numbered here."""
     first = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM records").fetchone()[0]
     records = [record for batch in batches for record in batch.records]
-    connection.executemany(
-        "INSERT INTO records (id, device, epoch, seq, code, data, hash, received_ms)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (row, r.device, r.epoch, r.seq, r.code, r.data, r.hash, r.received_ms)
-            for row, r in enumerate(records, first)
-        ],
-    )
-    connection.executemany(
-        "INSERT INTO outbox VALUES (?, ?, ?)",
-        [(row, r.device, int(r.code == Outcome.CODE)) for row, r in enumerate(records, first)],
+    _RECORDS.run(connection, [(row, *record) for row, record in enumerate(records, first)])
+    # The code stands in the text, not as a value: one statement for ever.
+    connection.execute(
+        f"INSERT INTO outbox SELECT id, device, code = {Outcome.CODE} FROM records WHERE id >= ?",
+        (first,),
     )
     for batch in batches:
-        _end_commands(connection, batch, list(range(first, first + len(batch.records))))
+        _end_commands(connection, batch, first)
         first += len(batch.records)
 
 
-def _head_row(device: bytes, head: Head) -> tuple[object, ...]:
-    return (device, head.epoch, head.seq, head.hash, head.time_s, head.measured)
-
-
-def _set_head(connection: sqlite3.Connection, device: bytes, head: Head) -> None:
-    connection.execute(_SET_HEAD, _head_row(device, head))
+def _set_heads(connection: sqlite3.Connection, batches: tuple[Batch, ...]) -> None:
+    _SET_HEADS.run(connection, [(batch.device, *batch.head) for batch in batches if batch.head])
 
 
 def _count_refusal(connection: sqlite3.Connection, refusal: Refusal) -> None:
@@ -258,10 +255,10 @@ def _keep_notes(
             )
 
 
-def _end_commands(connection: sqlite3.Connection, batch: Batch, rows: list[int]) -> None:
+def _end_commands(connection: sqlite3.Connection, batch: Batch, first: int) -> None:
     if not batch.outcomes:
         return
-    by_seq = {(r.epoch, r.seq): row for r, row in zip(batch.records, rows, strict=True)}
+    by_seq = {(r.epoch, r.seq): row for row, r in enumerate(batch.records, first)}
     for outcome in batch.outcomes:
         row = by_seq[(outcome.epoch, outcome.seq)]
         end_by_outcome(connection, outcome, batch.device, row)

@@ -1,6 +1,6 @@
 """The database's tables. `user_version` is `VERSION`; a change appends a migration."""
 
-VERSION = 4
+VERSION = 5
 
 _CREATE = """
 CREATE TABLE records (
@@ -128,5 +128,16 @@ CREATE TRIGGER records_go_in_order BEFORE DELETE ON records
 """
 """A record goes only behind the mark that says up to where its chain was pruned."""
 
-MIGRATIONS: tuple[str, ...] = (_CREATE, _OUTCOMES, _NOTES, _PRUNING)
+_NO_OUTBOX_INDEX = """
+DROP INDEX outbox_by_device;
+CREATE TABLE landed (
+    device BLOB PRIMARY KEY,
+    epoch INTEGER NOT NULL,
+    seq INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+"""The index cost each record a page of its own in every commit (ADR 151). What waits of a device
+is the end of its chain: `landed` says where that begins."""
+
+MIGRATIONS: tuple[str, ...] = (_CREATE, _OUTCOMES, _NOTES, _PRUNING, _NO_OUTBOX_INDEX)
 """Statement scripts; number i brings a database from version i to i + 1."""
