@@ -64,6 +64,12 @@ class Board:
 
         return network.WLAN(network.WLAN.IF_STA)
 
+    def bluetooth(self) -> object:
+        """The module of the BLE radio, which no other part of the firmware imports."""
+        import bluetooth
+
+        return bluetooth
+
     def metering_port(self) -> object:
         """What the metering modules hang on: a `SerialPort`, or an `SpiLink`."""
         metering = self._config.metering

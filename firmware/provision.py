@@ -19,7 +19,8 @@ FIRMWARE = "0.1.0"
 def run(text: str) -> None:
     """Configure the board with the JSON `text`, make its key if it has none, print ENROLMENT.
 
-    Raises `ConfigError`; then nothing was changed.
+    With "ble" also PASSKEY: a new one each time, for the label; it can't be had again, and who had
+    paired with the old one must pair anew. Raises `ConfigError`; then nothing was changed.
     """
     settings = config.parse(text)
     seed = _seed()
@@ -27,6 +28,8 @@ def run(text: str) -> None:
     _write(paths.CONFIG, text.encode())
     _write(paths.ENROLMENT, enrolment)
     print("ENROLMENT " + enrolment.hex())
+    if settings.ble is not None:
+        print("PASSKEY %06d" % _new_passkey())
 
 
 def info() -> None:
@@ -41,6 +44,7 @@ def info() -> None:
         "counter": store.uint("counter"),
         "locked_out": store.number("lockout") == 1,
         "relay_switches": life.counts(store),
+        "ble_passkey_set": store.number("passkey", -1) >= 0,
     }
     try:
         facts["name"] = config.load().name
@@ -101,6 +105,19 @@ def _seed() -> bytes:
         seed = os.urandom(paths.SEED_BYTES)
         store.commit(seed=seed)
     return seed
+
+
+def _new_passkey() -> int:
+    from links.ble_bonds import Bonds
+    from wireformat import ble_map
+
+    passkey = ble_map.PASSKEY_END
+    while passkey >= ble_map.PASSKEY_END:  # 20 bits, drawn again until they are below a million
+        passkey = int.from_bytes(os.urandom(3), "big") & 0xFFFFF
+    store = open_store()
+    Bonds(store).forget_all()
+    store.commit(passkey=passkey)
+    return passkey
 
 
 def _enrolment(settings: object, seed: bytes) -> bytes:

@@ -119,6 +119,15 @@ class MqttConfig:
 
 
 @dataclass(frozen=True)
+class BleConfig:
+    """Boards over BLE, by what they call themselves or by their BLE addresses."""
+
+    adapter: str
+    devices: tuple[str, ...]
+    passkey_file: Path
+
+
+@dataclass(frozen=True)
 class Config:
     """All of a gateway's configuration."""
 
@@ -138,6 +147,7 @@ class Config:
     ledger: LedgerConfig
     buses: tuple[BusConfig, ...]
     mqtt: MqttConfig | None = None
+    ble: BleConfig | None = None
 
 
 def load_config(path: Path) -> Config:
@@ -257,11 +267,11 @@ def _half_trust(values: dict[str, object]) -> list[Problem]:
 def _links(raw: object, values: dict[str, object]) -> list[Problem]:
     """There must be a way to boards, and a broker is either here or somewhere."""
     mqtt = cast(dict[str, object], values.get("mqtt", {}))
+    problems = list(_ble_lacks(raw, values))
     if not isinstance(raw, dict) or "mqtt" not in raw:
-        if isinstance(raw, dict) and raw.get("bus", []) == []:
-            return [Problem("bus", "", "at least 1 table [[bus]], or [mqtt]")]
-        return []
-    problems = []
+        if isinstance(raw, dict) and raw.get("bus", []) == [] and "ble" not in raw:
+            return [Problem("bus", "", "at least 1 table [[bus]], or [mqtt], or [ble]")]
+        return problems
     if not mqtt.get("host") and not mqtt.get("embedded"):
         problems.append(Problem("mqtt.host", "", "the broker's host, or embedded = true"))
     if mqtt.get("embedded") and mqtt.get("ca_file"):
@@ -275,6 +285,23 @@ def _links(raw: object, values: dict[str, object]) -> list[Problem]:
             Problem("mqtt.ca_file", "", "the broker's CA, where a certificate is shown")
         )
     return problems
+
+
+def _ble_lacks(raw: object, values: dict[str, object]) -> Iterator[Problem]:
+    ble = cast(dict[str, object], values.get("ble", {}))
+    for key in ("devices", "passkey_file"):
+        if isinstance(raw, dict) and "ble" in raw and not ble.get(key, True):
+            yield Problem(f"ble.{key}", "", "to be there, in [ble]")
+
+
+def _ble(row: dict[str, object], base: Path) -> BleConfig | None:
+    if not row["devices"]:
+        return None
+    return BleConfig(
+        adapter=cast(str, row["adapter"]),
+        devices=tuple(cast(list[str], row["devices"])),
+        passkey_file=base / cast(str, row["passkey_file"]),
+    )
 
 
 def _mqtt(row: dict[str, object], base: Path) -> MqttConfig | None:
@@ -310,7 +337,9 @@ def _config(values: Mapping[str, object], base: Path) -> Config:
     buses = tuple(_bus(row, base) for row in rows)
     ledger = _ledger(cast(dict[str, object], values["ledger"]), base)
     mqtt = _mqtt(cast(dict[str, object], values["mqtt"]), base)
-    return Config(**top, ledger=ledger, buses=buses, mqtt=mqtt)  # type: ignore[arg-type]
+    ble = _ble(cast(dict[str, object], values["ble"]), base)
+    links = {"buses": buses, "mqtt": mqtt, "ble": ble}
+    return Config(**top, ledger=ledger, **links)  # type: ignore[arg-type]
 
 
 def _ledger(row: dict[str, object], base: Path) -> LedgerConfig:

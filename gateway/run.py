@@ -10,6 +10,7 @@ import logging
 import signal
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway.admit import Admission, Rules
 from gateway.attest.devices import make_bus
@@ -21,7 +22,7 @@ from gateway.collect.bus import Bus
 from gateway.collect.collector import Collector
 from gateway.collect.forecast import forecast
 from gateway.collect.tools import Tools
-from gateway.config import BusConfig, Config
+from gateway.config import BleConfig, BusConfig, Config
 from gateway.directory import Directory
 from gateway.enforce import Enforcer
 from gateway.errors import GatewayError
@@ -41,6 +42,9 @@ from gateway.tasks import is_cancelled
 from ledger.clock import Clock
 from ledger.genesis import Genesis
 from ledger.lockfile import LockFile
+
+if TYPE_CHECKING:
+    from gateway.ble.collector import BleCollector
 
 log = logging.getLogger("gateway")
 
@@ -80,6 +84,13 @@ class CertificateExpires(GatewayError):
     todo = "ask the operator for a new one with a higher serial"
 
 
+class NoBleak(GatewayError):
+    """The configuration has boards over BLE, and this installation nothing that speaks it."""
+
+    code = "no_bleak"
+    todo = "pip install truewatt[ble]"
+
+
 class Gateway:
     """Built from a configuration; `run` returns after `stop`."""
 
@@ -110,6 +121,7 @@ class Gateway:
             if config.mqtt is None
             else MqttCollector(tools, config.mqtt, config.area, config.name)
         )
+        self.ble = None if config.ble is None else _ble_collector(tools, config.ble)
         self._admitted = tools.admitted
         self.registry = RegistryView(
             self.node,
@@ -128,7 +140,7 @@ class Gateway:
             self.node,
             link,
             store,
-            Carriers([self.collector, *([self.mqtt] if self.mqtt else [])]),
+            Carriers([way for way in (self.collector, self.mqtt, self.ble) if way is not None]),
             self.directory,
             self.notices,
             clock,
@@ -169,8 +181,9 @@ class Gateway:
         """Collect, follow, submit and enforce until `stop`."""
         self._admitted.update(await self._store.run(self._store.store.counts))
         await self.registry.load()
-        links: list[Collector | MqttCollector] = [self.collector] if self._config.buses else []
-        links += [self.mqtt] if self.mqtt else []
+        links: list[Collector | MqttCollector | BleCollector] = []
+        links += [self.collector] if self._config.buses else []
+        links += [link for link in (self.mqtt, self.ble) if link is not None]
         loops = [
             *(asyncio.create_task(link.run(), name="collect") for link in links),
             asyncio.create_task(self._for_ever(self._ledger_step, "ledger"), name="ledger"),
@@ -272,6 +285,7 @@ class Gateway:
             self.notices,
             dict(self._admitted),
             self.mqtt,
+            self.ble,
         )
         write_status(self._config.data_dir, status)
         await asyncio.sleep(max(self._clock.wall(STATUS_S), STATUS_WALL_S))
@@ -285,6 +299,15 @@ class Gateway:
                 while await self._store.run(retention.prune, device, before_ms):
                     await asyncio.sleep(RETAIN_PAUSE_WALL_S)
         await asyncio.sleep(max(self._clock.wall(RETAIN_S), RETAIN_WALL_S))
+
+
+def _ble_collector(tools: Tools, config: BleConfig) -> "BleCollector":
+    """Loaded by those gateways only that have such boards: bleak is an extra."""
+    try:
+        from gateway.ble.collector import BleCollector
+    except ImportError as error:
+        raise NoBleak(str(error), "[ble]") from error
+    return BleCollector(tools, config)
 
 
 async def _wait(event: asyncio.Event, wall_s: float) -> None:

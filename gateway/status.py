@@ -3,7 +3,7 @@
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway.collect.collector import Collector
 from gateway.collect.turns import Waits
@@ -15,6 +15,9 @@ from gateway.mqtt import report
 from gateway.mqtt.collector import MqttCollector
 from gateway.notices import Notices
 from gateway.store import Store
+
+if TYPE_CHECKING:
+    from gateway.ble.collector import BleCollector
 
 Json = dict[str, Any]
 
@@ -30,12 +33,16 @@ def snapshot(
     notices: Notices,
     records: dict[bytes, int],
     mqtt: MqttCollector | None = None,
+    ble: "BleCollector | None" = None,
 ) -> Json:
     """The whole status. `records`: admitted records by board."""
     status = _snapshot(name, now_ms, collector, node, store, notices, records)
     if mqtt is not None:
-        status["boards"] += report.boards(mqtt, records)
+        status["boards"] += report.boards(mqtt.boards, records, "mqtt")
         status["mqtt"] = report.broker(mqtt)
+    if ble is not None:
+        status["boards"] += report.boards(ble.boards, records, "ble")
+        status["ble"] = ble.report()
     return status
 
 
@@ -95,6 +102,8 @@ def table(status: Json) -> str:
         )
     if "mqtt" in status:
         lines.append(_mqtt_line(status["mqtt"]))
+    if "ble" in status:
+        lines.append(_ble_line(status["ble"]))
     for title in ("refusals", "commands"):
         counts = ", ".join(f"{key} {count}" for key, count in status[title].items())
         lines.append(f"{title}: {counts or 'none'}")
@@ -106,6 +115,12 @@ def _mqtt_line(mqtt: Json) -> str:
     odd = ", ".join(f"{key} {count}" for key, count in mqtt["odd"].items())
     state = "connected" if mqtt["open"] else "not connected"
     return f"mqtt: {state}, {mqtt['waiting']} records waiting; odd messages: {odd or 'none'}"
+
+
+def _ble_line(ble: Json) -> str:
+    up = sum(one["open"] for one in ble["sessions"])
+    odd = ", ".join(f"{key} {count}" for key, count in ble["odd"].items())
+    return f"ble: {up} of {len(ble['sessions'])} boards connected; odd messages: {odd or 'none'}"
 
 
 def _bus(worker: BusWorker) -> Json:

@@ -138,6 +138,14 @@ def _mqtt(fields: Fields) -> Settings:
     return mqtt
 
 
+def _radio(fields: Fields) -> Settings:
+    """The BLE radio. Its passkey is no setting: the board makes it (provision.py)."""
+    radio = Settings()
+    radio.adv_ms = fields.number("adv_ms", 20, 10240, 500)
+    fields.done()
+    return radio
+
+
 def _metering(fields: Fields) -> Settings:
     """The UART of the metering modules."""
     driver = fields.choice("driver", {name: name for name in catalogue.NAMES})
@@ -272,10 +280,12 @@ def _board(fields: Fields) -> Settings:
     board.area = fields.number("area", 0, 0x7FFFFFFF)
     board.operator_root = _key(fields)
     bus, mqtt = fields.take("bus", False), fields.take("mqtt", False)
+    ble = fields.take("ble", False)
     board.bus = _bus(Fields(bus, "bus")) if bus is not False else None
     board.mqtt = _mqtt(Fields(mqtt, "mqtt")) if mqtt is not False else None
-    if board.bus is None and board.mqtt is None:
-        raise ConfigError("bus", "to be there, or mqtt: there must be a way to the gateway")
+    board.ble = _radio(Fields(ble, "ble")) if ble is not False else None
+    if board.bus is None and board.mqtt is None and board.ble is None:
+        raise ConfigError("bus", "to be there, or mqtt or ble: a way to the gateway")
     board.metering = _metering(Fields(fields.take("metering"), "metering"))
     board.channels = _channels(fields, board.metering.driver)
     board.relays = [_relay(child) for child in fields.children("relays", 0, 2)]

@@ -187,6 +187,11 @@ class Node:
             inbox = Inbox(self.gate, self.liveness, "mqtt inbox")
             station = self.board.station()
             runs += [MqttLink(self, inbox, station, self.config.mqtt).run(), inbox.run()]
+        if self.config.ble is not None:
+            from links.ble_link import ble_link
+
+            inbox = Inbox(self.gate, self.liveness, "ble inbox")
+            runs += [ble_link(self, inbox).run(), inbox.run()]
         return runs
 
     async def _start(self) -> None:

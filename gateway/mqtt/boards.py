@@ -1,4 +1,4 @@
-"""What each board over MQTT said of itself, what it therefore needs, and frames on their way to it.
+"""What each board over MQTT or BLE said of itself, what it needs, and frames on their way to it.
 
 A board can't be asked; it says how it stands (`out`) when it connects, after each frame, and every
 minute. What it says is unsigned, so it only ever leads to frames that the board itself verifies.
@@ -9,11 +9,18 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from gateway.collect.errors import BoardAbsent, ClockUnsound, FrameLost, FrameRefused, UnknownBoard
+from gateway.collect.errors import (
+    BoardAbsent,
+    ClockUnsound,
+    CollectError,
+    FrameLost,
+    FrameRefused,
+    UnknownBoard,
+)
 from gateway.collect.inbox import VERIFY_S, VERIFY_WALL_S
 from gateway.collect.status import BoardStatus, is_newer
 from gateway.collect.tools import Tools
-from gateway.mqtt.errors import BadMessage, BrokerBusy, BrokerLost, TopicMismatch
+from gateway.mqtt.errors import BadMessage, TopicMismatch
 from wireformat import codes
 from wireformat import mqtt_map as m
 from wireformat.control import Beacon, Certificate, Command
@@ -26,7 +33,7 @@ AGAIN_S = 10
 """Before the same certificate, or the time, goes to the same board again, in the run's clock."""
 
 Publish = Callable[[bytes, str, bytes], None]
-"""(device, leaf, payload); raises `BrokerLost` or `BrokerBusy`."""
+"""(device, leaf, payload); raises a `CollectError` if the link can't take it."""
 
 
 @dataclass
@@ -51,8 +58,8 @@ class MqttBoard:
 class Boards:
     """All boards that were heard and that the registry knows."""
 
-    def __init__(self, tools: Tools, publish: Publish) -> None:
-        self._tools = tools
+    def __init__(self, tools: Tools, publish: Publish, way: str = "mqtt") -> None:
+        self._tools, self._way = tools, way
         self._publish = publish
         self.known: dict[bytes, MqttBoard] = {}
 
@@ -78,7 +85,7 @@ class Boards:
 
         Raises `BadMessage`, `TopicMismatch` or `UnknownBoard`.
         """
-        where = f"mqtt {device.hex()[:8]}"
+        where = f"{self._way} {device.hex()[:8]}"
         if len(payload) != m.OUT_BYTES:
             raise BadMessage(f"{len(payload)} bytes of status, not {m.OUT_BYTES}", where)
         words = [payload[at] << 8 | payload[at + 1] for at in range(0, m.OUT_BYTES, 2)]
@@ -139,11 +146,11 @@ class Boards:
         return True
 
     def send(self, board: MqttBoard, code: int, data: bytes, leaf: str = m.CMD) -> int:
-        """Publish one frame; its id, or 0 if the broker can't take it now."""
+        """Publish one frame; its id, or 0 if the link can't take it now."""
         board.frame = board.frame % 0xFFFF + 1
         try:
             self._publish(board.device, leaf, m.chunk(board.frame, code, data))
-        except (BrokerLost, BrokerBusy):
+        except CollectError:
             return 0
         return board.frame
 
@@ -153,7 +160,7 @@ class Boards:
         """As `Collector.command`: returns when the board executed it, or raises why not."""
         board = self.known.get(device)
         if board is None or not self.is_here(device):
-            raise BoardAbsent(f"board {device.hex()}", "mqtt")
+            raise BoardAbsent(f"board {device.hex()}", self._way)
         try:
             await self._deliver(board, Command.CODE, data)
         except FrameRefused as error:
@@ -165,10 +172,10 @@ class Boards:
             await self._deliver(board, Command.CODE, data)
 
     async def _deliver(self, board: MqttBoard, code: int, data: bytes) -> None:
-        where = f"mqtt {board.device.hex()[:8]}"
+        where = f"{self._way} {board.device.hex()[:8]}"
         frame = self.send(board, code, data)
         if not frame:
-            raise FrameLost("the broker can't take it now", where)
+            raise FrameLost("the link can't take it now", where)
         fate: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
         board.waiting[frame] = fate
         try:

@@ -1,17 +1,17 @@
-"""What the status file says of boards over MQTT and of the broker."""
+"""What the status file says of boards over MQTT or BLE, and of the broker."""
 
 from typing import Any
 
-from gateway.mqtt.boards import MqttBoard
+from gateway.mqtt.boards import Boards, MqttBoard
 from gateway.mqtt.collector import MqttCollector
 
 Json = dict[str, Any]
 
 
-def boards(collector: MqttCollector, records: dict[bytes, int]) -> list[Json]:
-    """One row a board, with the keys of those on a bus."""
-    known = sorted(collector.boards.known.values(), key=lambda board: board.device)
-    return [_board(collector, board, records) for board in known]
+def boards(known: Boards, records: dict[bytes, int], way: str) -> list[Json]:
+    """One row a board, with the keys of those on a bus; `way` stands for the bus."""
+    rows = sorted(known.known.values(), key=lambda board: board.device)
+    return [_board(known, board, records, way) for board in rows]
 
 
 def broker(collector: MqttCollector) -> Json:
@@ -29,12 +29,12 @@ def broker(collector: MqttCollector) -> Json:
     }
 
 
-def _board(collector: MqttCollector, board: MqttBoard, records: dict[bytes, int]) -> Json:
+def _board(known: Boards, board: MqttBoard, records: dict[bytes, int], way: str) -> Json:
     status = board.status
-    state = "ok" if collector.boards.is_here(board.device) else "silent"
+    state = "ok" if known.is_here(board.device) else "silent"
     return {
         "name": board.device.hex()[:8],
-        "bus": "mqtt",
+        "bus": way,
         "bus_address": board.device.hex()[:8],
         "device": board.device.hex(),
         "state": "held" if board.held else state,

@@ -62,6 +62,22 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Texts:
+    """A list of different texts that each match `pattern` as a whole."""
+
+    pattern: str
+    expected: str
+    most: int
+
+    def accepts(self, value: object) -> bool:
+        """Whether `value` is such a list."""
+        if not isinstance(value, list) or not 1 <= len(value) <= self.most:
+            return False
+        one = Text(self.pattern, self.expected)
+        return all(one.accepts(item) for item in value) and len(set(value)) == len(value)
+
+
+@dataclass(frozen=True)
 class Flag:
     """true or false."""
 

@@ -14,6 +14,7 @@ from gateway.schema.kinds import (
     Rows,
     Table,
     Text,
+    Texts,
     Whole,
     optional,
 )
@@ -113,9 +114,25 @@ MQTT = Table(
     }
 )
 
+BLE = Table(
+    {
+        "adapter": optional(Text(r"hci[0-9]{1,3}", "a Bluetooth adapter such as hci0"), "hci0"),
+        "devices": optional(
+            Texts(
+                r"TW-[0-9a-f]{8}|([0-9A-F]{2}:){5}[0-9A-F]{2}",
+                "1 to 16 boards, each once, by name (TW-1a2b3c4d) or address (AA:BB:CC:DD:EE:FF)",
+                16,
+            ),
+            [],
+        ),
+        "passkey_file": optional(PATH, ""),
+    }
+)
+
 GATEWAY_FILE = Table(
     {},
     rows={"bus": Rows(BUS, least=0, unique=("name", "port"))},
-    tables={"gateway": GATEWAY, "ledger": LEDGER, "mqtt": MQTT},
+    tables={"gateway": GATEWAY, "ledger": LEDGER, "mqtt": MQTT, "ble": BLE},
 )
-"""The whole file: [gateway], [ledger], [mqtt], [[bus]] with [[bus.device]] and [[bus.meter]]."""
+"""The whole file: [gateway], [ledger], [mqtt], [ble], [[bus]] with [[bus.device]] and
+[[bus.meter]]."""

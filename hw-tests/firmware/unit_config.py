@@ -43,6 +43,8 @@ WRONG = (
     (("mqtt",), {"ssid": "s", "host": "h", "ca": "/c", "key": "/k"}, "mqtt.certificate"),
     (("mqtt",), {"ssid": "s", "host": "h", "key": "/k", "certificate": "/c"}, "mqtt.certificate"),
     (("mqtt",), {"ssid": "s", "host": "h", "topic": "x"}, "mqtt.topic"),
+    (("ble",), {"adv_ms": 19}, "ble.adv_ms"),
+    (("ble",), {"passkey": 123456}, "ble.passkey"),
     (("bus", "address"), 0, "bus.address"),
     (("bus", "address"), True, "bus.address"),
     (("bus", "baud"), "9600", "bus.baud"),
@@ -89,6 +91,8 @@ def good():
     expect("a breaker's delay", config.parse(without("restore_delay_s")).restore_delay_s, [0, 0])
     air = config.parse(without("bus", mqtt={"ssid": "s", "host": "h"}))
     expect("no bus", (air.bus, air.mqtt.port, air.mqtt.keepalive_s), (None, 1883, 60))
+    ble = config.parse(without("bus", ble={}))
+    expect("BLE alone", (ble.bus, ble.mqtt, ble.ble.adv_ms), (None, None, 500))
     tls = {"ssid": "s", "host": "h", "ca": "/c", "certificate": "/d", "key": "/k"}
     expect("TLS", config.parse(without("bus", mqtt=tls)).mqtt.port, 8883)
     meter = without("restore_delay_s", role="meter")

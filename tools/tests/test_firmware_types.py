@@ -38,7 +38,7 @@ strict_optional = false
 # Attributes that are None until they are given something.
 disable_error_code = assignment, var-annotated, no-redef
 cache_dir = {cache}
-[mypy-machine,network,math,vfs,_mpy_shed.*]
+[mypy-bluetooth,machine,network,math,vfs,_mpy_shed.*]
 ignore_errors = true
 """
 

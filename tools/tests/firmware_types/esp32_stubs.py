@@ -45,6 +45,11 @@ def lay_out(folder: Path) -> tuple[Path, Path]:
     return modules, typeshed
 
 
+# MicroPython 1.29, extmod/modbluetooth.c: gatts_notify(conn_handle, value_handle, data=None), from
+# three arguments on with self; the stubs have lost the first of them.
+_LACKS_FIRST = frozenset({"gatts_notify"})
+
+
 class Signature:
     """How a function of the stubs can be called: one of its overloads."""
 
@@ -74,7 +79,10 @@ class Members:
 
     def _add(self, node: ast.stmt, is_class: bool) -> None:
         if isinstance(node, ast.FunctionDef):
-            self.functions.setdefault(node.name, []).append(Signature(node, is_class))
+            signature = Signature(node, is_class)
+            if node.name in _LACKS_FIRST:
+                signature.positional.insert(0, "conn_handle")
+            self.functions.setdefault(node.name, []).append(signature)
             self.names.add(node.name)
         elif isinstance(node, ast.ClassDef):
             # A few are there twice, for different ports.

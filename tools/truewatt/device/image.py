@@ -19,7 +19,7 @@ MAIN = "/main.py"
 MANIFEST = "/firmware.json"
 FORMAT = 1
 ROLES = ("meter", "mlmd")
-_NEEDS = {RS485: "links/bus.py", WIFI: "links/mqtt_link.py", BLE: "links/ble.py"}
+_NEEDS = {RS485: "links/bus.py", WIFI: "links/mqtt_link.py", BLE: "links/ble_link.py"}
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,8 @@ class EmulatedBoard:
         self._environment = environment or {}
         self._process: subprocess.Popen[bytes] | None = None
         self._rom: Path | None = None
+        # Of its BLE radio, as provisioning said it last.
+        self.passkey: int | None = None
         directory.mkdir(parents=True, exist_ok=True)
 
     def start(self) -> None:
@@ -128,9 +130,11 @@ class EmulatedBoard:
         """Make the board's key if it has none, write its /config.json; its signed enrolment."""
         text = json.dumps(config)
         said = self.execute(f"import provision; provision.run({text!r})")
-        for line in said.splitlines():
-            if line.startswith("ENROLMENT "):
-                return bytes.fromhex(line.split()[1])
+        words = dict(line.split(" ", 1) for line in said.splitlines() if " " in line)
+        if "PASSKEY" in words:
+            self.passkey = int(words["PASSKEY"])
+        if "ENROLMENT" in words:
+            return bytes.fromhex(words["ENROLMENT"])
         raise BoardError(f"no ENROLMENT line in {said!r}", self.spec.name, "See provision.run.")
 
     def info(self) -> dict[str, Any]:

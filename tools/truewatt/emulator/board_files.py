@@ -73,8 +73,9 @@ class BoardSpec:
     board with 32-bit words (doubled on 64-bit ones); `firmware`: source tree, the project's if
     None; `spi`: the registers of a chip on SPI (wires/atm90e32.py); `flash_image`: in the board's
     folder if None; `radio`: it has one, with a network that is there while no file `radio.down` is
-    in the board's folder; `paced`: UART.flush lasts as long as bits;
-    `gc_patience`: how many times less often than the firmware asks its heap is collected.
+    in the board's folder; `ble`: socket of the air that its BLE radio is in; `paced`: UART.flush
+    lasts as long as bits; `gc_patience`: how many times less often than the firmware asks its heap
+    is collected.
     """
 
     name: str
@@ -89,6 +90,7 @@ class BoardSpec:
     firmware: Path | None = None
     precompiled: bool = True
     radio: bool = False
+    ble: Path | None = None
     paced: bool = False
     gc_patience: int = 1
 
@@ -116,7 +118,7 @@ def ensure_flash(path: Path) -> None:
         new.replace(path)
 
 
-_PATHS = ("rom", "flash_image", "nvs", "spi", "pins", "network")
+_PATHS = ("rom", "flash_image", "nvs", "spi", "pins", "network", "ble")
 
 
 def write_board_json(
@@ -135,6 +137,7 @@ def write_board_json(
         "charges": vars(spec.charges),
         "paced": spec.paced,
         "network": str(path.parent.absolute() / "radio.down") if spec.radio else None,
+        "ble": None if spec.ble is None else str(spec.ble.absolute()),
         "gc_patience": spec.gc_patience,
         "reset_cause": last_exit.reset_cause,
         "unique_id": list(spec.unique_id),

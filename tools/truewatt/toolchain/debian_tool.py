@@ -35,6 +35,23 @@ class _Tool:
 
 _TOOLS = {
     "mbpoll": _Tool(("mbpoll", "libmodbus5", "libc6"), "-h", "usage : mbpoll"),
+    "dbus-daemon": _Tool(
+        (
+            "dbus-daemon",
+            "libapparmor1",
+            "libaudit1",
+            "libc6",
+            "libcap-ng0",
+            "libcap2",
+            "libdbus-1-3",
+            "libexpat1",
+            "libpcre2-8-0",
+            "libselinux1",
+            "libsystemd0",
+        ),
+        "--version",
+        "D-Bus Message Bus Daemon",
+    ),
     "mosquitto": _Tool(
         (
             "mosquitto",
@@ -59,7 +76,8 @@ _TOOLS = {
 
 
 def debian_tool(name: str) -> list[str]:
-    """Return the start of a command line for the program ``name``: ``mbpoll``, ``mosquitto``.
+    """Return the start of a command line for the program ``name``: ``mbpoll``, ``mosquitto``,
+    ``dbus-daemon``.
 
     The machine's own if it has one, else Debian's, unpacked below the project's cache; the first
     call may download about 10 MB. Raises a ToolchainError that says what is missing and how to get

@@ -95,6 +95,14 @@ def _add_radio(down_file):
     sys.modules["network"] = network
 
 
+def _add_bluetooth(board):
+    """A BLE radio in the air at that socket; few boards have one, so only theirs load it."""
+    bluetooth = __import__("bluetooth")
+    bluetooth._path = board["ble"]
+    bluetooth._unique_id = bytes(board["unique_id"])
+    sys.modules["bluetooth"] = bluetooth
+
+
 def _mount(board, image):
     """The flash at "/", formatted if it is new; the firmware read-only at "/rom"."""
     if not chip_host.lock(image.fileno()):
@@ -145,6 +153,8 @@ def _boot(config_path, code):
     _configure(board)
     if board["network"] is not None:
         _add_radio(board["network"])
+    if board["ble"] is not None:
+        _add_bluetooth(board)
     mains = None if code else _plug_in(board)  # noqa: F841  (held open)
     if code is None:
         for device in board["uarts"].values():
