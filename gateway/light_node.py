@@ -97,6 +97,10 @@ class LightNode:
         """False if verified blocks, or those on offer, are dated after this machine's time."""
         return not self._is_behind and self._clock.unix_ms() >= self.time_ms - CLOCK_SLACK_MS
 
+    def seen(self) -> tuple[int, bool]:
+        """(ms of the newest verified header or 0, whether those on offer are from later)."""
+        return self.time_ms, self._is_behind
+
     def _note(self, block: LightBlock) -> None:
         self._saved += 1
         if block.height > self.height:

@@ -26,6 +26,7 @@ from gateway.config import BleConfig, BusConfig, Config
 from gateway.directory import Directory
 from gateway.enforce import Enforcer
 from gateway.errors import GatewayError
+from gateway.guarded_clock import GuardedClock
 from gateway.ledger_link import ChainStalled, LedgerError, LedgerLink
 from gateway.light_node import LightNode
 from gateway.mqtt.collector import MqttCollector
@@ -95,7 +96,8 @@ class Gateway:
     """Built from a configuration; `run` returns after `stop`."""
 
     def __init__(self, config: Config, clock: Clock, store: StoreThread, link: LedgerLink) -> None:
-        self._config, self._clock, self._store, self._link = config, clock, store, link
+        clock = guarded = GuardedClock.over(clock)
+        self._config, self._clock, self._store, self._link = config, guarded, store, link
         ledger = config.ledger
         genesis = load_genesis(config)
         self.notices = Notices()
@@ -113,6 +115,7 @@ class Gateway:
             ledger.trusting_period_s,
             ledger.trusted,
         )
+        guarded.watch(self.node.seen)
         self._certificate = certificate
         tools = self._tools(signer, (certificate.serial, data))
         self.collector = Collector(tools, config.buses, self._attested, make_bus)
@@ -260,6 +263,13 @@ class Gateway:
             else:
                 self.notices.clear(key)
 
+    def _look_at_the_clock(self) -> None:
+        jumped = self._clock.jumped()
+        if jumped is None:
+            self.notices.clear("clock")
+        else:
+            self.notices.report("clock", jumped, self._clock.unix_ms())
+
     async def _submit_step(self) -> None:
         """Records out. Apart from the other round, so that a backlog delays no command."""
         self._new_records.clear()
@@ -275,6 +285,7 @@ class Gateway:
         await _wait(self.enforcer.work, wait_s)
 
     async def _status_step(self) -> None:
+        self._look_at_the_clock()
         status = await self._store.run(
             snapshot,
             self._config.name,

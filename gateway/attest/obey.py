@@ -225,6 +225,9 @@ class Obedience:
 
     async def _set(self, command: Command) -> tuple[int, int]:
         """Why it did not work (`codes.R_*`), and the state that was read back."""
+        if self._now_s >= command.expires_s:
+            # Its time ran out while the mark was persisted, or the line was taken.
+            return codes.R_EXPIRED, 0
         until_ms = self._tools.clock.mono_ms() + (command.expires_s - self._now_s) * 1000
         try:
             await self._driver.apply(command.action, command.value)

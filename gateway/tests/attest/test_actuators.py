@@ -1,6 +1,7 @@
 """Chargers and batteries obey signed commands within their limits, and fall back by themselves."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -125,6 +126,24 @@ def test_at_its_end_a_limit_gives_way_to_the_default_not_to_the_safe_state(tmp_p
         await site.until(lambda: device.limit_w != 4968)
         assert site.clock.unix_ms() // 1000 >= expires_s
         assert device.limit_w == 11_040
+
+    run(tmp_path, scenario)
+
+
+def test_a_command_that_ends_while_it_is_persisted_is_not_run(tmp_path):
+    async def scenario(site):
+        device = await charging(site)
+        keep_notes, expires_s = site.store.keep_notes, site.clock.unix_ms() // 1000 + 100
+
+        def slow(address, notes):
+            keep_notes(address, notes)
+            while site.clock.unix_ms() // 1000 < expires_s:
+                time.sleep(0.01)
+
+        site.store.keep_notes = slow
+        assert await site.order("c1", codes.SET_LIMIT, 5000, expires_s=expires_s) == codes.R_EXPIRED
+        assert device.limit_w != 4968, "what 5000 W would have set"
+        assert site.outcomes("c1") == [(1, EXPIRED, codes.R_EXPIRED, 0)]
 
     run(tmp_path, scenario)
 
