@@ -27,5 +27,5 @@ def checked(street, names: tuple[str, ...], end_s: int) -> None:
     journals = {name: parse(street.boards[name].journal(), CHAIN) for name in names}
     total = account(journals, stored, end_s)
     assert total.faults == []
-    assert (total.lost, total.duplicated, total.foreign) == (0, 0, 0)
+    assert (total.lost, total.late, total.duplicated, total.foreign) == (0, 0, 0, 0)
     assert total.admitted > 1

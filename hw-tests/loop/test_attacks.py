@@ -27,6 +27,7 @@ def test_each_attack_is_refused_by_its_right_name_and_costs_nothing(tmp_path: Pa
     ]
     assert by_name["cloned-board"]["seen"][:2] == ["broken_chain", "broken previous-hash: frozen"]
     assert list(run.report["set_aside"]) == ["m2"]
-    assert (run.report["readings_lost"], run.report["readings_duplicated"]) == (0, 0)
+    assert (run.report["readings_lost"], run.report["readings_late"]) == (0, 0)
+    assert run.report["readings_duplicated"] == 0
     events = [json.loads(line) for line in (run.folder / "attacks.jsonl").read_text().splitlines()]
     assert [event["event"] for event in events] == ["begins", "over"] * len(ATTACKS)

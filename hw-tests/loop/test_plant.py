@@ -21,8 +21,8 @@ def test_what_the_gateway_signed_for_devices_is_on_the_ledger(run: DemoRun) -> N
     attested = run.report["attested"]
     assert [device["name"] for device in attested["devices"]] == DEVICES
     assert all(device["records_on_ledger"] > 5 for device in attested["devices"])
-    ends = ("lost", "duplicated", "foreign")
-    assert [attested[f"records_{end}"] for end in ends] == [0, 0, 0], run.report["faults"]
+    ends = ("lost", "late", "duplicated", "foreign")
+    assert [attested[f"records_{end}"] for end in ends] == [0, 0, 0, 0], run.report["faults"]
     assert run.report["ledger_refused"] == {}
 
 

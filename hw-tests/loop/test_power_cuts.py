@@ -27,8 +27,8 @@ def test_every_part_was_hit(killed_run: DemoRun) -> None:
 def test_the_loop_went_on_and_lost_nothing(killed_run: DemoRun) -> None:
     report = killed_run.report
     assert killed_run.returncode == 0, killed_run.said[-4000:]
-    counts = [report[f"readings_{how}"] for how in ("lost", "duplicated", "foreign")]
-    assert counts == [0, 0, 0], report["faults"]
+    counts = [report[f"readings_{how}"] for how in ("lost", "late", "duplicated", "foreign")]
+    assert counts == [0, 0, 0, 0], report["faults"]
     assert report["commands_done"] > 0
     assert report["energy_balance_error"] <= 0.01, report["worst_channel"]
     assert report["restarts"] == {}, "a part ended by itself"

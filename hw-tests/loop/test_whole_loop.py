@@ -84,8 +84,8 @@ def test_the_report_tells_of_each_home_asset_and_command(quiet_run: DemoRun) -> 
 
 def test_nothing_is_lost_doubled_or_foreign(quiet_run: DemoRun) -> None:
     report = quiet_run.report
-    counts = [report[f"readings_{how}"] for how in ("lost", "duplicated", "foreign")]
-    assert counts == [0, 0, 0], report["faults"]
+    counts = [report[f"readings_{how}"] for how in ("lost", "late", "duplicated", "foreign")]
+    assert counts == [0, 0, 0, 0], report["faults"]
     assert report["restarts"] == {}, "a part ended by itself"
 
 

@@ -37,8 +37,9 @@ def test_a_hole_is_lost_even_after_the_end() -> None:
     assert (total.lost, total.in_flight) == (1, 0)
 
 
-def test_a_record_of_the_run_that_never_arrived_is_lost() -> None:
-    assert books([record(0), record(1, END_S)], [record(0)]).lost == 1
+def test_a_record_of_the_run_that_has_not_arrived_is_late_and_a_fault() -> None:
+    total = books([record(0), record(1, END_S)], [record(0)])
+    assert (total.lost, total.late, len(total.faults)) == (0, 1, 1)
 
 
 def test_a_later_record_that_the_journal_still_holds_is_in_flight() -> None:

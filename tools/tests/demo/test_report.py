@@ -5,7 +5,9 @@ import pytest
 from truewatt.demo.report import _quantile, failures
 
 GOOD: dict[str, object] = {
+    "speed": 60.0,
     "readings_lost": 0,
+    "readings_late": 0,
     "readings_duplicated": 0,
     "readings_foreign": 0,
     "commands_done": 3,
@@ -22,6 +24,7 @@ def test_a_run_that_held_its_promises_has_no_failure() -> None:
     ("key", "value"),
     [
         ("readings_lost", 1),
+        ("readings_late", 1),
         ("readings_duplicated", 1),
         ("readings_foreign", 1),
         ("commands_done", 0),

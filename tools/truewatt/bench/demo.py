@@ -55,6 +55,7 @@ class Point:
     switchings: int
     records_per_s: float
     lost: int
+    """Or late: signed, and not arrived when the run was over."""
     over: list[str] = field(default_factory=list)
 
 
@@ -104,7 +105,7 @@ def _point(scenario: Scenario, sampler: Sampler, report: dict[str, Any]) -> Poin
         ("cpu", cpu > MAX_CPU_PERCENT),
         ("gateway", gateway_mib > MAX_GATEWAY_RSS_MIB),
         ("p99", p99_s is not None and p99_s > MAX_P99_S),
-        ("lost", report["readings_lost"] > 0),
+        ("lost", report["readings_lost"] + report["readings_late"] > 0),
     )
     return Point(
         boards=len(scenario.boards),
@@ -118,7 +119,7 @@ def _point(scenario: Scenario, sampler: Sampler, report: dict[str, Any]) -> Poin
         latency_p99_s=p99_s,
         switchings=report["relay_switchings"],
         records_per_s=round(report["records_admitted"] / sampler.seconds, 1),
-        lost=report["readings_lost"],
+        lost=report["readings_lost"] + report["readings_late"],
         over=[name for name, is_over in checks if is_over],
     )
 

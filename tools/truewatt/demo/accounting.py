@@ -35,6 +35,7 @@ class Account:
     admitted: int = 0
     readings_admitted: int = 0
     in_flight: int = 0
+    late: int = 0
     lost: int = 0
     duplicated: int = 0
     foreign: int = 0
@@ -58,10 +59,10 @@ def account(
 ) -> Account:
     """Compare each board's journal with the records kept of it.
 
-    A record that the board signed up to `end_s`, or at a position that the store has passed, and
-    that the store lacks is lost. A later one is in flight: the journal still holds it. Two
-    different records at one position, or one record kept twice, are duplicates. A stored record
-    that a journal which reaches back that far does not know is foreign.
+    A record that the store lacks although it holds a later one of that board is lost. One that the
+    board signed up to `end_s`, and that is only in its journal, is late; one signed after it is in
+    flight. Two different records at one position, or one record kept twice, are duplicates. A
+    stored record that a journal which reaches back that far does not know is foreign.
     """
     total = Account()
     for name in sorted(journals):
@@ -81,9 +82,12 @@ def _account_board(
     total.readings_admitted += sum(item.is_reading for item in kept_by.values())
     for position, item in sorted(signed_by.items()):
         twin = kept_by.get(position)
-        if twin is None and (position < head or item.record.time_s <= end_s):
+        if twin is None and position < head:
             total.lost += 1
             total.faults.append(f"{name} {position}: signed, not kept")
+        elif twin is None and item.record.time_s <= end_s:
+            total.late += 1
+            total.faults.append(f"{name} {position}: signed, not kept when the run was over")
         elif twin is None:
             total.in_flight += 1
         elif twin.data != item.data:

@@ -51,6 +51,7 @@ class Attested:
             "records_on_ledger": sum(one.records_on_ledger for one in self.devices),
             "records_in_flight": self.account.in_flight,
             "records_lost": self.account.lost,
+            "records_late": self.account.late,
             "records_duplicated": self.account.duplicated,
             "records_foreign": self.account.foreign,
             "energy_error": round(self.energy_error, 6),
@@ -105,5 +106,5 @@ def failures(attested: object) -> list[str]:
     """What a report's `attested` breaks of the promises; None, as in a run without, breaks none."""
     if not isinstance(attested, dict):
         return []
-    keys = ("records_lost", "records_duplicated", "records_foreign")
+    keys = ("records_lost", "records_late", "records_duplicated", "records_foreign")
     return [f"attested {key} is {attested[key]}, must be 0" for key in keys if attested[key]]

@@ -180,7 +180,7 @@ def summary(result: dict[str, Any]) -> str:
     )
     lines = {
         "readings": f"{result['readings_signed']} signed, {result['readings_admitted']} admitted,"
-        f" {refused} refused, {result['readings_lost']} lost,"
+        f" {refused} refused, {result['readings_lost']} lost, {result['readings_late']} late,"
         f" {result['readings_duplicated']} duplicated,"
         f" {result['records_in_flight']} still on a board, signed after the end",
         "commands": f"{result['commands_issued']} issued: {result['commands_done']} done,"

@@ -56,6 +56,7 @@ def build(evidence: Evidence) -> dict[str, object]:
         "readings_admitted": account.readings_admitted,
         "readings_refused": dict(evidence.refusals),
         "readings_lost": account.lost + evidence.ledger_account.lost,
+        "readings_late": account.late + evidence.ledger_account.late,
         "readings_duplicated": account.duplicated + evidence.ledger_account.duplicated,
         "readings_foreign": account.foreign + evidence.ledger_account.foreign,
         "records_signed": account.signed,
@@ -104,6 +105,12 @@ def failures(report: Mapping[str, object]) -> list[str]:
     for key in ("readings_lost", "readings_duplicated", "readings_foreign"):
         if report[key]:
             broken.append(f"{key} is {report[key]}, must be 0")
+    if report["readings_late"]:
+        broken.append(
+            f"readings_late is {report['readings_late']}, must be 0: they are in the journals, but"
+            " did not arrive before the run was given up; if this machine is too slow for"
+            f" x{report['speed']:g}, try a lower --speed"
+        )
     if not report["commands_done"]:
         broken.append("commands_done is 0: no contract moved a relay")
     error = report["energy_balance_error"]

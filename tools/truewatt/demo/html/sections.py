@@ -161,9 +161,10 @@ def accounting(run: RunData) -> str:
         (report["records_signed"], "records signed, by the boards' own journals"),
         (report["records_admitted"], "kept by the gateway"),
         (report["records_in_flight"], "still on a board, signed after the end"),
+        (report["readings_late"], "late: signed in time, not arrived when the run was over"),
         (report["readings_lost"], "lost"),
     ]
-    signs = ("=", "+", "+", "")
+    signs = ("=", "+", "+", "+", "")
     total = "".join(
         f"<div><b>{grouped(value)}</b> <span>{escape(what)}</span> {sign}</div>"
         for (value, what), sign in zip(terms, signs, strict=True)
