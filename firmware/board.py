@@ -8,14 +8,12 @@ import machine
 from esp32 import NVS
 
 from core.nvs import NAMESPACE, Store
-from core.restart import closed_at_start
-from drivers import catalogue
+from core.restart import BROWN_OUT, closed_at_start
 from links.serial_port import SerialPort
 
 _BUS_BUFFER_BYTES = 600
 _METERING_BUFFER_BYTES = 64
-_SPI_HZ = 200000
-_EVEN = 0  # as machine.UART takes it
+_BROWN_OUT_CODE = 15
 
 
 def open_store() -> Store:
@@ -31,6 +29,11 @@ class Board:
 
     def __init__(self, config: object, store: Store, held_open: tuple = ()) -> None:
         self.reset_cause = machine.reset_cause()
+        register = config.reset_register
+        if register is not None and self.reset_cause != machine.SOFT_RESET:
+            # To the port a brown-out is a watchdog's reset; the chip itself knows better.
+            if machine.mem32[register] & 0x1F == _BROWN_OUT_CODE:
+                self.reset_cause = BROWN_OUT
         self._inputs = {name: _input(pin) for name, pin in config.inputs.items()}
         lockout = self._inputs.get("lockout")
         if lockout is not None and not lockout.value():
@@ -71,12 +74,13 @@ class Board:
         return bluetooth
 
     def metering_port(self) -> object:
-        """What the metering modules hang on: a `SerialPort`, or an `SpiLink`."""
+        """What the metering modules hang on: a `SerialPort`, or what `links.*_port` opens."""
         metering = self._config.metering
-        if metering.driver in catalogue.SPI:
-            return _spi(metering)
-        parity = _EVEN if metering.driver in catalogue.EVEN_PARITY else None
-        return SerialPort(_uart(metering, _METERING_BUFFER_BYTES, parity), metering.baud)
+        if metering.port is not None:
+            module = __import__("links.%s_port" % metering.port, None, None, ("open_port",))
+            return module.open_port(metering)
+        uart = _uart(metering, _METERING_BUFFER_BYTES, metering.parity)
+        return SerialPort(uart, metering.baud)
 
     def inputs(self) -> dict:
         """Name (core.inputs) -> pin, of what the configuration has."""
@@ -106,19 +110,6 @@ def reset() -> None:
 
 def _input(pin: int) -> "machine.Pin":
     return machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_UP)
-
-
-def _spi(metering: object) -> object:
-    from links.spi_link import SpiLink
-
-    pins: dict = {}
-    for name in ("sck", "mosi", "miso"):
-        number = getattr(metering, name)
-        if number is not None:
-            pins[name] = machine.Pin(number)
-    # Mode 3: the clock rests high, data are taken at its second edge.
-    spi = machine.SPI(metering.spi, baudrate=_SPI_HZ, polarity=1, phase=1, **pins)
-    return SpiLink(spi, machine.Pin(metering.cs, machine.Pin.OUT, value=1))
 
 
 def _uart(serial: object, buffer_bytes: int, parity: "int | None" = None) -> "machine.UART":

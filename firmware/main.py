@@ -6,10 +6,11 @@ import sys
 # Loading leaves garbage; collected often, it does not scatter what stays over the whole heap.
 gc.threshold(4096)
 
-import core  # noqa: E402
 from core import paths  # noqa: E402
 from core.errors import BoardError, NotProvisioned  # noqa: E402
 from core.log import log  # noqa: E402
+
+_PARSERS = ("core.config", "drivers.catalogue", "drivers.calibration_text")
 
 
 def main() -> None:
@@ -30,8 +31,12 @@ def _settings() -> object:
     except OSError:
         raise NotProvisioned("no configuration", paths.CONFIG, "provision this board")
     finally:
-        # A board's heap is small, and nobody needs the parser any more.
-        del sys.modules["core.config"], core.config
+        # A board's heap is small, and nobody needs the parsers any more.
+        for name in list(sys.modules):
+            if name in _PARSERS or name.startswith("core.metering_"):
+                package, _, module = name.rpartition(".")
+                delattr(sys.modules[package], module)
+                del sys.modules[name]
 
 
 def _app(settings: object) -> object:

@@ -4,6 +4,7 @@ Written by provisioning; format in docs/firmware.md. Unknown fields are refused,
 error does not silently leave a default in force. Boards unload this module once it was used.
 """
 
+import hashlib
 import json
 
 from core import paths
@@ -13,9 +14,7 @@ from drivers import catalogue
 from wireformat import codes
 
 _REQUIRED = object()
-# CircuitSetup's boards: their 9 V transformer, and a 100 A / 50 mA clamp (its ESPHome examples).
-_GAIN_VOLTAGE = [7305, 7305, 7305]
-_GAIN_CURRENT = [27518, 27518, 27518]
+_METERING = b"truewatt/metering/1|"
 
 
 class Fields:
@@ -76,7 +75,9 @@ class Fields:
             raise ConfigError(self.name(key), "true or false")
         return value
 
-    def numbers(self, key: str, least: int, most: int, high: int, default: list) -> "list[int]":
+    def numbers(
+        self, key: str, least: int, most: int, high: int, default: object = _REQUIRED
+    ) -> "list[int]":
         """A list of `least` to `most` integers within 0..high."""
         value = self.take(key, default)
         good = isinstance(value, list) and least <= len(value) <= most
@@ -86,6 +87,10 @@ class Fields:
         if not good:
             raise ConfigError(self.name(key), "%d to %d integers in 0..%d" % (least, most, high))
         return value
+
+    def child(self, key: str) -> "Fields":
+        """The object of `key`."""
+        return Fields(self.take(key), self.name(key))
 
     def children(self, key: str, least: int, most: int) -> list:
         """A list of objects, each as `Fields`."""
@@ -100,19 +105,19 @@ class Fields:
             raise ConfigError(self.name(key), "no such field")
 
 
-def _serial(fields: Fields, baud: int = 9600) -> Settings:
+def serial(fields: Fields, baud: int = 9600) -> Settings:
     """One UART: number, pins, `baud` unless it says otherwise."""
-    serial = Settings()
-    serial.uart = fields.number("uart", 0, 2)
-    serial.tx = fields.number("tx", 0, 48, None)
-    serial.rx = fields.number("rx", 0, 48, None)
-    serial.baud = fields.number("baud", 1200, 115200, baud)
-    return serial
+    found = Settings()
+    found.uart = fields.number("uart", 0, 2)
+    found.tx = fields.number("tx", 0, 48, None)
+    found.rx = fields.number("rx", 0, 48, None)
+    found.baud = fields.number("baud", 1200, 115200, baud)
+    return found
 
 
 def _bus(fields: Fields) -> Settings:
     """The RS-485 bus towards the gateway."""
-    bus = _serial(fields)
+    bus = serial(fields)
     bus.address = fields.number("address", 1, 247)
     bus.de = fields.number("de", 0, 48, None)
     fields.done()
@@ -146,69 +151,75 @@ def _radio(fields: Fields) -> Settings:
     return radio
 
 
-def _metering(fields: Fields) -> Settings:
-    """The UART of the metering modules."""
-    driver = fields.choice("driver", {name: name for name in catalogue.NAMES})
-    if driver in catalogue.SPI:
-        return _spi_metering(fields, driver)
-    metering = _serial(fields, catalogue.BAUDS[driver])
+def _measures(board: Settings, fields: Fields, table: Fields) -> None:
+    """Read `metering` (`table`) and `channels`; what they scale by has a digest."""
+    driver = table.choice("driver", {name: name for name in catalogue.NAMES})
+    port = catalogue.ELSEWHERE.get(driver)
+    if port is None:
+        metering, sides, constants = _uart(table, driver)
+    else:
+        module = __import__("core.metering_" + port, None, None, ("read",))
+        metering, sides, constants = module.read(table)
     metering.driver = driver
-    metering.poll_ms = fields.number("poll_ms", 200, 60000, 1000)
+    metering.port = port
+    if not hasattr(metering, "poll_ms"):
+        metering.poll_ms = table.number("poll_ms", 200, 60000, 1000)
+    table.done()
+    board.metering = metering
+    board.channels = _channels(fields, driver, sides)
+    board.calibration = _digest(driver, constants, board.channels)
+
+
+def _uart(fields: Fields, driver: str) -> tuple:
+    """(settings, (tells import from export, highest sensor), what scales): as of all ports."""
+    metering = serial(fields, catalogue.BAUDS[driver])
     metering.timeout_ms = fields.number("timeout_ms", 50, 60000, 500)
-    fields.done()
-    return metering
+    metering.parity = 0 if driver in catalogue.EVEN_PARITY else None  # as machine.UART has it
+    return metering, (False, catalogue.ADDRESSES[driver][1]), []
 
 
-def _spi_metering(fields: Fields, driver: str) -> Settings:
-    """The SPI of a three-phase chip, and the parts around it."""
-    metering = Settings()
-    metering.driver = driver
-    metering.spi = fields.number("spi", 1, 2, 1)
-    metering.cs = fields.number("cs", 0, 48)
-    for name in ("sck", "mosi", "miso"):
-        setattr(metering, name, fields.number(name, 0, 48, None))
-    metering.gain_voltage = fields.numbers("gain_voltage", 3, 3, 65535, _GAIN_VOLTAGE)
-    metering.gain_current = fields.numbers("gain_current", 3, 3, 65535, _GAIN_CURRENT)
-    metering.pga = fields.number("pga", 1, 4, 1)
-    if metering.pga == 3:
-        raise ConfigError(fields.name("pga"), "1, 2 or 4")
-    metering.line_hz = fields.number("line_hz", 50, 60, 50)
-    if metering.line_hz not in (50, 60):
-        raise ConfigError(fields.name("line_hz"), "50 or 60")
-    metering.ratio = fields.number("ratio", 1, 1000, 1)
-    metering.poll_ms = fields.number("poll_ms", 200, 60000, 1000)
-    fields.done()
-    return metering
-
-
-def _channel(fields: Fields, driver: str) -> Settings:
+def _channel(fields: Fields, driver: str, sides: tuple) -> Settings:
     """What one module measures."""
     kinds = {name: number for number, name in codes.CHANNEL_KINDS.items()}
     energies = {name: number for number, name in codes.ENERGY_TYPES.items()}
     channel = Settings()
     channel.kind = fields.choice("kind", kinds)
     channel.energy = fields.choice("energy", energies)
-    lowest, highest = catalogue.ADDRESSES[driver]
-    channel.sensor = fields.number("sensor", lowest, highest)
-    net = driver in catalogue.NET
+    net, highest = sides
+    channel.sensor = fields.number("sensor", catalogue.ADDRESSES[driver][0], highest)
     if fields.flag("bidirectional", net) != net:
         if net:
             raise ConfigError(fields.name("bidirectional"), "true: a %s has a direction" % driver)
         raise ConfigError(fields.name("bidirectional"), "false: a %s has no direction" % driver)
     if driver in catalogue.CALIBRATED:
-        from drivers import calibration
+        from drivers import calibration_text
 
-        channel.calibration = calibration.parse(fields.take("calibration", None), driver)
+        found = fields.take("calibration", None)
+        channel.calibration = calibration_text.parse(
+            found, driver, catalogue.PHASE_STEPS.get(driver, 0)
+        )
     fields.done()
     return channel
 
 
-def _channels(fields: Fields, driver: str) -> "list[Settings]":
+def _channels(fields: Fields, driver: str, sides: tuple) -> "list[Settings]":
     children = fields.children("channels", 1, 4)
-    channels = [_channel(child, driver) for child in children]
+    channels = [_channel(child, driver, sides) for child in children]
     if len({channel.sensor for channel in channels}) < len(channels):
         raise ConfigError("channels", "each with a sensor of its own, of which a line has few")
     return channels
+
+
+def _digest(driver: str, constants: list, channels: "list[Settings]") -> bytes:
+    """SHA-256 over all that decides what a Wh is: driver, constants, calibrations; 32 bytes."""
+    parts = [driver] + [str(constant) for constant in constants]
+    for channel in channels:
+        parts.append("%d:%d:%d" % (channel.sensor, channel.kind, channel.energy))
+        if hasattr(channel, "calibration"):
+            from drivers import calibration_text
+
+            parts.append(calibration_text.digest(channel.calibration, driver).hex())
+    return hashlib.sha256(_METERING + ",".join(parts).encode()).digest()
 
 
 def _relay(fields: Fields) -> Settings:
@@ -286,8 +297,7 @@ def _board(fields: Fields) -> Settings:
     board.ble = _radio(Fields(ble, "ble")) if ble is not False else None
     if board.bus is None and board.mqtt is None and board.ble is None:
         raise ConfigError("bus", "to be there, or mqtt or ble: a way to the gateway")
-    board.metering = _metering(Fields(fields.take("metering"), "metering"))
-    board.channels = _channels(fields, board.metering.driver)
+    _measures(board, fields, Fields(fields.take("metering"), "metering"))
     board.relays = [_relay(child) for child in fields.children("relays", 0, 2)]
     board.high = fields.numbers("high", 0, 8, 48, [])
     _inputs(board, fields)
@@ -311,6 +321,7 @@ def _times(board: Settings, fields: Fields) -> None:
         raise ConfigError("restore_delay_s", "[least, most]")
     board.journal_kib = fields.number("journal_kib", 32, 1536, 512)
     board.wdt_ms = fields.number("wdt_ms", 0, 600000, 30000)
+    board.reset_register = fields.number("reset_register", 0, 0xFFFFFFFF, None)
 
 
 def _limits(board: Settings, fields: Fields) -> None:

@@ -24,7 +24,7 @@ from core.life import Life
 from core.liveness import Liveness
 from core.log import log
 from core.relays import Relay
-from drivers import catalogue
+from core.restart import BROWN_OUT
 from journal.journal import SEGMENT_BYTES, Journal
 from links.inbox import Inbox
 from metering.channel import ChannelMeter
@@ -99,11 +99,12 @@ class Node:
     def _make_metering(self, kind: type) -> None:
         metering = self.config.metering
         port = self.board.metering_port()
-        meter = _net_channel() if metering.driver in catalogue.NET else ChannelMeter
-        channels = [
-            meter(channel.kind, catalogue.make(metering, channel, port, self.clock))
-            for channel in self.config.channels
-        ]
+        driver = __import__("drivers." + metering.driver, None, None, ("make",))
+        channels = []
+        for channel in self.config.channels:
+            sensor = driver.make(metering, channel, port, self.clock)
+            meter = _net_channel() if sensor.direction else ChannelMeter
+            channels.append(meter(channel.kind, sensor))
         self.poller = Poller(channels, metering.poll_ms, self.clock, self.store, self.events)
         self._kind = kind
 
@@ -119,6 +120,8 @@ class Node:
         for relay, bit in zip(self.relays, codes.RELAY_CLOSED):
             if relay.closed():
                 bits |= bit
+        if self.board.reset_cause == BROWN_OUT:
+            bits |= codes.BROWN_OUT
         for channel in self.poller.channels:
             if channel.faulty:
                 bits |= codes.SENSOR_FAULT
@@ -202,7 +205,9 @@ class Node:
         self.chain.start()
         self.poller.restore(self.chain.newest(self._kind))
         log("node", "epoch %d, %d unacknowledged" % (self.chain.epoch, self.chain.journal.unacked))
-        await self.chain.event(codes.EV_BOOT, [self.board.reset_cause])
+        digest = self.config.calibration
+        halves = [int.from_bytes(digest[at : at + 4], "big") for at in (0, 4)]
+        await self.chain.event(codes.EV_BOOT, [self.board.reset_cause] + halves)
         await self.commands.finish_pending()
 
     def _fall_back(self) -> None:

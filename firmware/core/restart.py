@@ -2,6 +2,8 @@
 
 _KEPT_MAINS = (2, 3, 5)
 """machine.HARD_RESET, WDT_RESET, SOFT_RESET. All else, unknown causes too, counts as an outage."""
+BROWN_OUT = 6
+"""A cause of ours, in the boot event; the supply has sagged, so it counts as an outage."""
 
 
 def closed_at_start(config: object, reset_cause: int, held_open: tuple) -> "list[bool]":

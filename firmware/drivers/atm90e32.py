@@ -63,7 +63,7 @@ class Sample:
 
 
 class Atm90e32:
-    """The chip behind `link` (`links.spi_link`), set up as `metering` (config.json) says."""
+    """The chip behind `link` (`links.spi_port`), set up as `metering` (config.json) says."""
 
     direction = True
     address = 1
@@ -154,3 +154,8 @@ class Atm90e32:
         if self._link.read(register) != value:
             todo = "check SPI wiring (mode 3)"
             raise SensorRefused("register 0x%02X can't be set" % register, "ATM90E32", todo)
+
+
+def make(metering: object, channel: object, port: object, clock: object) -> Atm90e32:
+    """The driver of the board's one channel."""
+    return Atm90e32(port, metering, channel.calibration)

@@ -77,12 +77,8 @@ def _is_packet(buffer: bytearray, address: int) -> bool:
 class Bl0942:
     """The chip at `address` (0 to 3) of a UART that several chips may share."""
 
-    name = "bl0942"
     direction = False
     """Power has a sign, but the counter adds up both directions."""
-    refresh_ms = 400
-    resolution_mw = 2
-    resolution_mwh = 196
 
     def __init__(
         self,
@@ -164,3 +160,8 @@ class Bl0942:
             little24(packet, 13),
             reverse,
         )
+
+
+def make(metering: object, channel: object, port: object, clock: object) -> Bl0942:
+    """The driver of one channel."""
+    return Bl0942(port, channel.sensor, clock, metering.timeout_ms, channel.calibration)

@@ -50,11 +50,7 @@ def _may_begin(buffer: bytearray) -> bool:
 class Cse7766:
     """The only chip of its UART; the frequency it does not measure is 0."""
 
-    name = "cse7766"
     direction = False
-    refresh_ms = 50
-    resolution_mw = 100
-    resolution_mwh = 2
 
     def __init__(
         self,
@@ -134,3 +130,8 @@ def _value(
 ) -> int:
     cycle = big24(frame, at)
     return corrected(coefficient * 1000, cycle, correction) if valid and cycle else 0
+
+
+def make(metering: object, channel: object, port: object, clock: object) -> Cse7766:
+    """The driver of one channel."""
+    return Cse7766(port, channel.sensor, clock, metering.timeout_ms, channel.calibration)

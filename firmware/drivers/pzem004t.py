@@ -119,3 +119,8 @@ class Pzem004t:
         return SensorSilent(
             "no answer within %d ms" % self._timeout_ms, where, "check power and address"
         )
+
+
+def make(metering: object, channel: object, port: object, clock: object) -> Pzem004t:
+    """The driver of one channel."""
+    return Pzem004t(port, channel.sensor, clock, metering.timeout_ms)

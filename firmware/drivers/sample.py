@@ -16,7 +16,7 @@ class Sample:
         current_ma: int,
         power_mw: int,
         frequency_mhz: int,
-        counter: int,
+        counter: object,
         reverse: bool = False,
     ) -> None:
         self.voltage_dv = (voltage_mv + 50) // 100
@@ -26,7 +26,8 @@ class Sample:
         self.counter = counter
         self.reverse = reverse
         apparent_mva = voltage_mv * current_ma // 1000
-        self.power_factor_milli = min(1000, power_mw * 1000 // apparent_mva) if apparent_mva else 0
+        size_mw = abs(power_mw)
+        self.power_factor_milli = min(1000, size_mw * 1000 // apparent_mva) if apparent_mva else 0
         self.var = _reactive(apparent_mva / 1000, power_mw / 1000)
 
 

@@ -1,5 +1,6 @@
 """A metering chip, the world behind it, and a board's metering, in lock step."""
 
+import hashlib
 import json
 import os
 import select
@@ -9,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from truewatt.emulator.physics.channel import Channel
 from truewatt.emulator.wires.tty import Tty
 
 HERE = Path(__file__).resolve().parent
@@ -22,6 +22,7 @@ MODULES = (
     ROOT / "tools/truewatt/emulator/chip",
 )
 PATIENCE_S = 20.0
+UNITY = 1_000_000
 
 
 class MeteringBoard:
@@ -31,7 +32,7 @@ class MeteringBoard:
         self, micropython: list[str], tty: Tty, serve: Callable[[], None], setup: dict[str, Any]
     ) -> None:
         self._tty = tty
-        self._unasked = setup["driver"] == "cse7766"
+        self._unasked = setup.get("driver") == "cse7766"
         self._serve = serve
         defaults = {"sensor": 0, "timeout_ms": 400, "calibration": None, "pair": None, "floor": 0}
         self.process = subprocess.Popen(
@@ -52,6 +53,11 @@ class MeteringBoard:
         line = self._line()
         assert line.startswith(b"{"), line + self._rest()
         return json.loads(line)
+
+    def move_pins(self, changes: list[list[int]]) -> None:
+        """Put levels on pins: (ms of the board's uptime, pin, level) each."""
+        self._say(json.dumps(changes))
+        assert self._line() == b"moved\n", self._rest()
 
     def poll_until_heard(self, now_ms: int) -> dict[str, Any]:
         """The first poll that is no fault: a busy machine may miss a short time limit."""
@@ -103,55 +109,10 @@ def load_of_a_day(second: int) -> float:
     return base_w + cooking_w + heating_w * (0 if cooking_w else 1) + fridge_w
 
 
-class Day:
-    """A day of one channel: the chip counts each second, the board polls every `poll_s`."""
-
-    def __init__(self, channel: Channel, chip: Any, poll_s: int) -> None:
-        self.channel = channel
-        self.chip = chip
-        self.poll_s = poll_s
-        self.second = 0
-
-    def to_next_poll(self) -> None:
-        """Let the world go on for `poll_s` seconds."""
-        for _ in range(self.poll_s):
-            power_w = load_of_a_day(self.second)
-            self.channel.step(230.0 - power_w / 800, power_w, power_w * 0.3)
-            self.chip.step()
-            self.second += 1
-
-
-class Board:
-    """The lives of one board: what it saves each 15 minutes and journals each minute."""
-
-    def __init__(self, start: Callable[..., MeteringBoard]) -> None:
-        self._start = start
-        self.saved: dict[str, Any] = {"pair": None, "floor": 0}
-        self.register_wh = 0
-        self.faults = 0
-        self.jumps: list[int] = []
-        self.boot(0)
-
-    def boot(self, second: int) -> None:
-        """Power on."""
-        self.booted_s = second
-        self.process = self._start(**self.saved)
-
-    def cut(self) -> None:
-        """Power off: what was not saved is lost."""
-        self.process.kill()
-
-    def poll(self, second: int) -> None:
-        """Poll, keep house as the firmware does."""
-        answer = self.process.poll((second - self.booted_s) * 1000)
-        if "fault" in answer:
-            self.faults += 1
-            return
-        assert answer["register_wh"] >= self.saved["floor"], "behind what was journalled"
-        self.register_wh = answer["register_wh"]
-        if answer["what"]:
-            self.jumps.append(answer["what"])
-        if answer["what"] or self.saved["pair"] is None or second % 900 == 0:
-            self.saved["pair"] = answer["pair"]
-        if second % 60 == 0:
-            self.saved["floor"] = self.register_wh
+def check_of(driver: str, found: dict[str, Any]) -> str:
+    """The check that a calibration must carry (firmware/drivers/calibration.py)."""
+    pairs = [found.get(name, [UNITY, 0]) for name in ("voltage", "current", "power")]
+    numbers = [number for pair in pairs for number in pair] + [found.get("energy", UNITY), 0]
+    numbers += [found["phase"]] if found.get("phase") else []
+    text = ",".join(map(str, numbers))
+    return hashlib.sha256(f"truewatt/calibration/1|{driver}|{text}".encode()).hexdigest()[:8]

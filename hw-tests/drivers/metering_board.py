@@ -14,11 +14,12 @@ import asyncio  # noqa: E402
 import json  # noqa: E402
 import time  # noqa: E402
 
+import chip_pin  # noqa: E402
 import chip_uart  # noqa: E402
 
 from core.clock import Clock  # noqa: E402
 from core.errors import BoardError  # noqa: E402
-from drivers import calibration  # noqa: E402
+from drivers import calibration_text  # noqa: E402
 from links.serial_port import SerialPort  # noqa: E402
 from metering.channel import ChannelMeter  # noqa: E402
 from metering.net_channel import NetChannel  # noqa: E402
@@ -44,12 +45,11 @@ class SteppedTicks:
 
 
 def make_spi_sensor(setup):
-    import chip_pin
     import chip_spi
 
     from core.settings import Settings
     from drivers.atm90e32 import Atm90e32
-    from links.spi_link import SpiLink
+    from links.spi_port import SpiLink
 
     chip_spi._plug_in(setup["uart"])
     metering = Settings()
@@ -58,11 +58,57 @@ def make_spi_sensor(setup):
     metering.gain_current = [27518] * 3
     spi = chip_spi.SPI(2, 200000, polarity=setup.get("polarity", 1), phase=1)
     cs = chip_pin.Pin(5, chip_pin.Pin.OUT, value=1)
-    constants = calibration.parse(setup["calibration"], "atm90e32")
+    constants = calibration_text.parse(setup["calibration"], "atm90e32")
     return Atm90e32(SpiLink(spi, cs), metering, constants)
 
 
-def make_channel(setup, clock):
+BASE = {
+    "role": "meter",
+    "name": "m1",
+    "chain_id": "c",
+    "area": 1,
+    "operator_root": "ab" * 32,
+    "bus": {"address": 1, "uart": 1},
+    "relays": [],
+}
+
+
+def make_configured(setup, clock, ticks):
+    """As the firmware makes it, from `metering` and `channel` of a config.json."""
+    from core import config
+
+    value = dict(BASE, metering=setup["metering"], channels=[setup["channel"]])
+    board = config.parse(json.dumps(value))
+    metering = board.metering
+    port = plug_in(metering, setup["uart"])
+    driver = __import__("drivers." + metering.driver, None, None, ("make",))
+    if metering.port == "pulses":
+        driver.time = ticks
+    sensor = driver.make(metering, board.channels[0], port, clock)
+    kind = NetChannel if sensor.direction else ChannelMeter
+    return kind(board.channels[0].kind, sensor)
+
+
+def plug_in(metering, path):
+    import machine
+
+    if metering.port is None:
+        chip_uart._devices[2] = path
+        return SerialPort(chip_uart.UART(2, metering.baud), metering.baud)
+    if metering.port in ("spi", "i2c"):
+        chip = __import__("chip_" + metering.port)
+        chip._plug_in(path)
+        name = metering.port.upper()
+        setattr(machine, name, getattr(chip, name))
+    else:
+        chip_uart._devices[2] = path
+    module = __import__("links.%s_port" % metering.port, None, None, ("open_port",))
+    return module.open_port(metering)
+
+
+def make_channel(setup, clock, ticks):
+    if "metering" in setup:
+        return make_configured(setup, clock, ticks)
     if setup["driver"] == "atm90e32":
         return NetChannel(codes.SECTION, make_spi_sensor(setup))
     return ChannelMeter(codes.LOAD, make_sensor(setup, clock))
@@ -73,8 +119,16 @@ def make_sensor(setup, clock):
     kind = next(getattr(module, n) for n in dir(module) if n.lower() == setup["driver"])
     chip_uart._devices[2] = setup["uart"]
     port = SerialPort(chip_uart.UART(2, module.BAUD), module.BAUD)
-    constants = calibration.parse(setup["calibration"], setup["driver"])
+    constants = calibration_text.parse(setup["calibration"], setup["driver"])
     return kind(port, setup["sensor"], clock, setup["timeout_ms"], constants)
+
+
+def move_pins(changes, ticks):
+    """Levels at the pins, each at its time; interrupts run as they come."""
+    for now_ms, number, level in changes:
+        ticks.at(now_ms)
+        chip_pin._change(chip_pin._ports[number], level)
+    return "moved"
 
 
 async def poll(channel, clock):
@@ -91,19 +145,21 @@ async def poll(channel, clock):
 
 
 def registers_of(channel, sample):
-    if isinstance(channel, NetChannel):
-        return {
-            "registers": channel.registers(),
-            "saved": channel.energy.saved().hex(),
-            "phase_ma": sample.phase_ma,
-            "phase_w": sample.phase_w,
-        }
-    return {
-        "register_wh": channel.energy.register_wh,
-        "pair": channel.energy.pair(),
+    saved = channel.energy.saved()
+    answer = {
+        "registers": channel.registers(),
+        "saved": saved.hex() if saved else "",
         "counter": sample.counter,
-        "reverse": sample.reverse,
     }
+    if hasattr(sample, "phase_ma"):
+        answer.update(phase_ma=sample.phase_ma, phase_w=sample.phase_w)
+    if not isinstance(channel, NetChannel):
+        answer["register_wh"] = channel.energy.register_wh
+    if hasattr(channel.energy, "pair"):
+        answer["pair"] = channel.energy.pair()
+    if hasattr(sample, "reverse"):
+        answer["reverse"] = sample.reverse
+    return answer
 
 
 def values_of(sample):
@@ -119,8 +175,9 @@ def values_of(sample):
 
 async def main(setup):
     ticks = SteppedTicks()
+    ticks.at(setup.get("ticks", 0))
     clock = Clock(ticks)
-    channel = make_channel(setup, clock)
+    channel = make_channel(setup, clock, ticks)
     if setup.get("saved"):
         channel.energy.take_saved(bytes.fromhex(setup["saved"]))
     if setup.get("row"):
@@ -133,6 +190,9 @@ async def main(setup):
         line = sys.stdin.readline()  # the world stands still meanwhile, and so does the board
         if not line:
             return
+        if line[0] == "[":
+            print(move_pins(json.loads(line), ticks))
+            continue
         ticks.at(int(line))
         print(json.dumps(await poll(channel, clock)))
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 
 import pytest
-from bench import load_of_a_day
 
 from truewatt.emulator.wires.atm90e32 import Atm90e32Chip, Phase
 
@@ -115,38 +114,3 @@ def test_a_wrong_mode_is_named(bench):
     answer = boot(polarity=0).poll(0)
     assert answer["fault"] == "SensorSilent"
     assert "SPI" in answer["text"]
-
-
-def test_a_day_with_restarts_within_half_a_percent(bench):
-    """Import at night, export at noon; power cuts of board and chip, restarts of the board alone.
-
-    A restart loses what was measured since the last record: at most a minute each.
-    """
-    point = Point()
-    chip, boot = bench(point)
-    saved = {"saved": "", "row": None}
-    board, booted_s = boot(), 0
-    for second in range(1, 86_401):
-        load_w = load_of_a_day(second)
-        sun_w = 4500.0 if 30_000 <= second < 60_000 else 0.0
-        point.step(load_w / 2, load_w / 3 - sun_w, load_w / 6)
-        chip.step()
-        if second % 20 == 0:
-            answer = board.poll((second - booted_s) * 1000)
-        if second % 60 == 0:
-            saved["row"] = answer["registers"]
-        if second % 900 == 0:
-            saved["saved"] = answer["saved"]
-        if second in (20_010, 40_030, 61_050):
-            board.kill()
-            if second == 40_030:
-                chip.cut_power()
-                chip.restore_power()
-            board, booted_s = boot(**saved), second
-    assert point.import_wh > 8000
-    assert point.export_wh > 15_000
-    for register, true_wh in zip(
-        answer["registers"], (point.import_wh, point.export_wh), strict=True
-    ):
-        assert register <= true_wh + 1
-        assert true_wh - register <= 0.005 * true_wh, (register, true_wh)

@@ -3,7 +3,6 @@
 from random import Random
 
 import pytest
-from bench import Board, Day
 
 from ledger.clock import Clock
 from truewatt.emulator.physics.channel import Channel
@@ -133,33 +132,3 @@ def test_mutants_of_a_packet_invent_nothing(bench):
     after = board.poll_until_heard(200_000)
     assert after["register_wh"] - first["register_wh"] <= 10
     assert after["dv"] == 2300
-
-
-def test_a_day_with_wraps_and_power_cuts_within_half_a_percent(bench):
-    channel = Channel()
-    chip = Bl0942Chip(channel, power_error=0.03, counts=(1 << 24) - 2000.5)
-    _, boot = bench(chip)
-    calibration = {"power": [970874, 0], "energy": 970874}
-    calibration["check"] = check_of(1000000, 1000000, 970874, 970874)
-    day = Day(channel, chip, poll_s=20)
-    board = Board(lambda **saved: boot(calibration=calibration, **saved))
-    board.poll(0)
-    while day.second < 86400:
-        day.to_next_poll()
-        if day.second in (20000, 61000):  # mains fail: board and chip together
-            board.cut()
-            chip.cut_power()
-            chip.restore_power()
-            board.boot(day.second)
-        elif day.second == 40000:  # the board alone restarts
-            board.cut()
-            board.boot(day.second)
-        elif day.second == 70000:  # the chip alone does
-            chip.cut_power()
-            board.poll(day.second)
-            chip.restore_power()
-            continue
-        board.poll(day.second)
-    assert board.jumps == [1, 2, 2, 2]  # one wrap; resets are not taken for wraps
-    assert channel.absolute_wh > 10_000
-    assert abs(board.register_wh - channel.absolute_wh) <= 0.005 * channel.absolute_wh

@@ -5,7 +5,6 @@ import hashlib
 from random import Random
 
 import pytest
-from bench import Board, Day
 
 from ledger.clock import Clock
 from truewatt.emulator.physics.channel import Channel
@@ -131,36 +130,3 @@ def test_mutants_of_a_frame_invent_nothing(bench):
     after = board.poll_until_heard(200_000)
     assert after["register_wh"] - first["register_wh"] <= 5
     assert (after["dv"], after["w"]) == (first["dv"], first["w"])
-
-
-def test_a_day_with_wraps_and_power_cuts_within_half_a_percent(bench):
-    channel = Channel()
-    chip = Cse7766Chip(channel, power_error=-0.04)
-    _, boot = bench(chip)
-    calibration = {"power": [1041667, 0], "energy": 1041667}
-    calibration["check"] = check_of(1000000, 1000000, 1041667, 1041667)
-    day = Day(channel, chip, poll_s=20)
-    board = Board(lambda **saved: boot(calibration=calibration, **saved))
-    board.poll(0)
-    while day.second < 86400:
-        day.to_next_poll()
-        if day.second in (20000, 61000):  # mains fail: board and chip together
-            board.cut()
-            chip.cut_power()
-            chip.restore_power()
-            board.boot(day.second)
-        elif day.second == 40000:  # the board alone restarts
-            board.cut()
-            board.boot(day.second)
-        elif day.second == 70000:  # the chip alone does
-            chip.cut_power()
-            board.poll(day.second)
-            board.poll(day.second)
-            chip.restore_power()
-            continue
-        board.poll(day.second)
-    assert board.faults >= 1
-    assert board.jumps.count(1) > 200  # wraps, at 97 Wh each
-    assert board.jumps.count(2) in (3, 4)
-    assert 3 not in board.jumps
-    assert abs(board.register_wh - channel.absolute_wh) <= 0.005 * channel.absolute_wh

@@ -2,7 +2,9 @@
 
 import pytest
 
+UNITS = ["unit_counted.py", "unit_mutants.py", "unit_catalogue.py", "unit_pulses.py"]
 
-@pytest.mark.parametrize("script", ["unit_counted.py", "unit_mutants.py", "unit_catalogue.py"])
+
+@pytest.mark.parametrize("script", UNITS)
 def test_part(on_board, script):
     assert on_board(script).splitlines()[-1] == "ok"

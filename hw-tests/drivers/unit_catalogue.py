@@ -7,6 +7,8 @@ from core import config
 from core.errors import ConfigError
 from drivers import catalogue
 from drivers.calibration import Calibration
+from drivers.calibration_text import digest as calibration_digest
+from drivers.declared import DIRECTION
 
 BASE = {
     "role": "meter",
@@ -16,6 +18,26 @@ BASE = {
     "operator_root": "ab" * 32,
     "bus": {"address": 1, "uart": 1},
     "relays": [],
+}
+
+METER = {
+    "model": "sdm120",
+    "function": 4,
+    "blocks": [[0, 14], [72, 4]],
+    "registers": {
+        "voltage": [0, "float32", 10, 1],
+        "power": [12, "float32", 1, 1],
+        "import": [72, "float32", 1000, 1],
+        "export": [74, "float32", 1000, 1],
+    },
+    "direction": True,
+    "max_w": 18000,
+}
+WHERE = {
+    "ade7953": {"scl": 22, "sda": 21},
+    "atm90e32": {"cs": 5},
+    "rs485_meter": {"uart": 2, "meter": METER},
+    "s0": {"pins": [34, 35], "pulses_per_kwh": [1000, 800]},
 }
 
 
@@ -31,10 +53,14 @@ def parse(driver, *channels):
         part = {"kind": "load", "energy": "grid"}
         part.update(channel)
         parts.append(part)
-    where = {"cs": 5} if driver in catalogue.SPI else {"uart": 2}
-    where["driver"] = driver
+    where = dict(WHERE.get(driver, {"uart": 2}), driver=driver)
     value = dict(BASE, metering=where, channels=parts)
     return config.parse(json.dumps(value))
+
+
+def make(board, channel):
+    driver = __import__("drivers." + board.metering.driver, None, None, ("make",))
+    return driver.make(board.metering, channel, None, None)
 
 
 def refused(name, field, driver, *channels):
@@ -49,21 +75,22 @@ def refused(name, field, driver, *channels):
 def drivers_are_made():
     for driver in catalogue.NAMES:
         board = parse(driver, {"sensor": 1})
-        sensor = catalogue.make(board.metering, board.channels[0], None, None)
-        expect(driver, type(sensor).__name__.lower(), driver)
-        expect(driver + " direction", sensor.direction, driver in catalogue.NET)
-        if driver in catalogue.SPI:
+        sensor = make(board, board.channels[0])
+        expect(driver, type(sensor).__name__.lower(), driver.replace("_", ""))
+        expect(driver + " direction", sensor.direction, DIRECTION.get(driver, True))
+        if sensor.direction:
             expect(driver + " registers", sensor.energy_register().registers(), (0, 0))
             continue
-        expect(driver + " baud", board.metering.baud, catalogue.BAUDS[driver])
+        if driver in catalogue.BAUDS:
+            expect(driver + " baud", board.metering.baud, catalogue.BAUDS[driver])
         expect(driver + " register", sensor.energy_register().register_wh, 0)
 
 
 def calibrations_arrive():
-    check = Calibration(energy=1010000).digest("bl0942")[:4].hex()
+    check = calibration_digest(Calibration(energy=1010000), "bl0942")[:4].hex()
     found = {"sensor": 0, "calibration": {"energy": 1010000, "check": check}}
     board = parse("bl0942", found, {"sensor": 3})
-    sensor = catalogue.make(board.metering, board.channels[0], None, None)
+    sensor = make(board, board.channels[0])
     expect("calibration", sensor.calibration.energy, 1010000)
     expect("nominal", board.channels[1].calibration.energy, 1000000)
 
@@ -100,7 +127,100 @@ def wrong():
             expect(field + " is refused", False, True)
 
 
+def wrong_ports():
+    """Each driver's own fields, refused by name."""
+    cases = (
+        ("ade7953", "scl", 49, "metering.scl"),
+        ("ade7953", "sda", None, "metering.sda"),
+        ("ade7953", "pga_current_a", 3, "metering.pga_current_a"),
+        ("ade7953", "poll_ms", 20001, "metering.poll_ms"),
+        ("ade7953", "uart", 2, "metering.uart"),
+        ("s0", "pins", [], "metering.pins"),
+        ("s0", "pulses_per_kwh", [1000], "metering.pulses_per_kwh"),
+        ("s0", "pulses_per_kwh", [1000, 0], "metering.pulses_per_kwh"),
+        ("s0", "debounce_ms", 31, "metering.debounce_ms"),
+        ("rs485_meter", "meter", None, "metering.meter"),
+        ("rs485_meter", "parity", "mark", "metering.parity"),
+        ("bl0942", "meter", METER, "metering.meter"),
+    )
+    for driver, field, bad, named in cases:
+        where = dict(WHERE.get(driver, {"uart": 2}), driver=driver)
+        where[field] = bad
+        refused_metering(driver + " " + field, where, named)
+    registers = METER["registers"]
+    cases = (
+        ("function", 5, "function"),
+        ("blocks", [[0, 126]], "blocks"),
+        ("registers", dict(registers, power=[13, "float32", 1, 1]), "registers.power"),
+        ("registers", dict(registers, power=[12, "float64", 1, 1]), "registers.power"),
+        ("registers", dict(registers, power=[12, "float32", 1, 0]), "registers.power"),
+        ("registers", dict(registers, volts=[0, "float32", 1, 1]), "registers.volts"),
+        ("registers", {"power": [12, "float32", 1, 1]}, "registers"),
+        ("direction", False, "direction"),
+        ("max_w", 0, "max_w"),
+        ("colour", 1, "colour"),
+    )
+    for field, bad, named in cases:
+        meter = dict(METER)
+        meter[field] = bad
+        where = {"driver": "rs485_meter", "uart": 2, "meter": meter}
+        refused_metering("meter " + field, where, "metering.meter." + named)
+
+
+def refused_metering(name, metering, named):
+    channel = {"kind": "load", "energy": "grid", "sensor": 1}
+    try:
+        config.parse(json.dumps(dict(BASE, metering=metering, channels=[channel])))
+    except ConfigError as error:
+        expect(name, error.field, named)
+        return
+    expect(name + " is refused", False, True)
+
+
+def digests():
+    """What decides what a Wh is changes the digest, and nothing else does."""
+
+    def digest(driver, metering, **channel):
+        where = dict(WHERE.get(driver, {"uart": 2}), driver=driver)
+        where.update(metering)
+        part = dict({"kind": "load", "energy": "grid", "sensor": 1}, **channel)
+        value = dict(BASE, metering=where, channels=[part])
+        return config.parse(json.dumps(value)).calibration
+
+    plain = digest("bl0942", {})
+    expect("32 bytes", len(plain), 32)
+    expect("pins and times are no scale", digest("bl0942", {"tx": 5, "poll_ms": 900}), plain)
+    check = calibration_digest(Calibration(energy=1010000), "bl0942")[:4].hex()
+    found = {"energy": 1010000, "check": check}
+    for name, other in (
+        ("calibration", digest("bl0942", {}, calibration=found)),
+        ("channel", digest("bl0942", {}, kind="generation")),
+        ("driver", digest("cse7766", {})),
+    ):
+        expect(name + " counts", other != plain, True)
+    for driver, field, value in (
+        ("s0", "pulses_per_kwh", [1000, 801]),
+        ("atm90e32", "ratio", 2),
+        ("atm90e32", "gain_current", [27518, 27518, 27519]),
+        ("ade7953", "pga_current_a", 2),
+        ("rs485_meter", "meter", dict(METER, low_word_first=True)),
+    ):
+        expect(driver + field, digest(driver, {field: value}) != digest(driver, {}), True)
+
+
+def phases():
+    check = calibration_digest(Calibration(phase=-20), "ade7953")[:4].hex()
+    board = parse("ade7953", {"sensor": 2, "calibration": {"phase": -20, "check": check}})
+    expect("phase", make(board, board.channels[0]).calibration.phase, -20)
+    for driver, phase in (("ade7953", 384), ("bl0942", 1)):
+        bad = {"sensor": 1, "calibration": {"phase": phase, "check": "00000000"}}
+        refused("phase of a " + driver, "calibration.phase", driver, bad)
+
+
 drivers_are_made()
 calibrations_arrive()
 wrong()
+wrong_ports()
+digests()
+phases()
 print("ok")

@@ -148,7 +148,7 @@ def test_bus_modules_disturbance_and_files(
 SPI_READER = """
 import time
 from machine import Pin, SPI
-from links.spi_link import SpiLink
+from links.spi_port import SpiLink
 chip = SpiLink(SPI(1, 200000, polarity=1, phase=1), Pin(5, Pin.OUT, value=1))
 chip.write(0x7F, 0x55AA)
 for register, value in ((0, 1), (0x35, 0), (0x61, 7305), (0x62, 27518)):
@@ -165,8 +165,8 @@ def test_a_board_reads_a_section_over_spi(
     boards = {"x1": {"role": "mlmd", "sensors": [sensor]}}
     homes = [{"name": "h1", "section": "x1", "pv_kwp": 0}]
     rig = start_rig(RIG | {"buses": [], "boards": boards, "homes": homes})
-    link = (Path(__file__).parents[2] / "firmware/links/spi_link.py").read_text()
-    program = link + SPI_READER.replace("from links.spi_link import SpiLink\n", "")
+    link = (Path(__file__).parents[2] / "firmware/links/spi_port.py").read_text()
+    program = link + SPI_READER.replace("from links.spi_port import SpiLink\n", "")
     board = make_board(program, 60, pins=rig.out / "x1.pins", spi=rig.out / "x1.spi")
     board.start()
     wait_until(lambda: "counts" in board.log_path.read_text(), "the chip's answer")

@@ -82,9 +82,9 @@ class Feeder(Chained):
 class Event(Chained):
     """Something that happened: boot, trip, tamper, an eviction from the journal, ...
 
-    `detail` by kind: boot [reset cause]; trip [cause, W]; journal gap [first epoch, first seq,
-    last epoch, last seq]; safe state [relay mask]; lock-out on site, tamper [1 on, 0 off];
-    relay fault [relay]; others empty.
+    `detail` by kind: boot [reset cause, 8 bytes of the calibration's digest in two numbers]; trip
+    [cause, W]; journal gap [first epoch, first seq, last epoch, last seq]; safe state [relay mask];
+    lock-out on site, tamper [1 on, 0 off]; relay fault [relay]; others empty.
     """
 
     TYPE = "event"

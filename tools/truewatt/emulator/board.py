@@ -24,10 +24,10 @@ __all__ = ["NO_CHARGES", "BoardError", "BoardSpec", "Charges", "EmulatedBoard", 
 
 _CHIP = Path(__file__).parent / "chip"
 # Heap that the emulation takes on 32-bit words: 31 for its modules, 9 for the table of names that
-# theirs make the interpreter double, 2 for wires. A test holds the firmware's share to the rest.
-_EMULATION_KIB = 42
-# Of the 2 for wires, what short names of their files take. Longer ones, of a run in a deep folder,
-# come on top: the firmware's share must not depend on where somebody keeps a checkout.
+# theirs make the interpreter double, 2.5 for wires. A test holds the firmware's share to the rest.
+_EMULATION_KIB = 42.5
+# Of the 2.5 for wires, what short names of their files take. Longer ones, of a run in a deep
+# folder, come on top: the firmware's share must not depend on where somebody keeps a checkout.
 _NAMES_BYTES = 192
 # Names of loaded modules' files: about 16 bytes of heap for each character of the folder, measured
 # with an M-LMD and rounded up; 32 characters are a usual folder's share of the 42.
@@ -162,7 +162,7 @@ class EmulatedBoard:
         config = self.directory / "board.json"
         last_exit = self.exit_reason or ExitReason.POWER_CUT
         names_bytes = write_board_json(config, self.spec, self.flash_image, self._rom, last_exit)
-        heap_bytes = (self.spec.heap_kib + _EMULATION_KIB) * 1024
+        heap_bytes = int((self.spec.heap_kib + _EMULATION_KIB) * 1024)
         heap_bytes += max(0, names_bytes - _NAMES_BYTES)
         # Each module that is loaded keeps its file's name.
         heap_bytes += _MODULES * max(0, len(str(self._rom)) - _ROM_PATH_BYTES)

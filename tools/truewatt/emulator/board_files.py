@@ -71,11 +71,11 @@ class BoardSpec:
 
     `arch`: as `truewatt.toolchain.micropython` takes it; `heap_kib`: what the firmware has on a
     board with 32-bit words (doubled on 64-bit ones); `firmware`: source tree, the project's if
-    None; `spi`: the registers of a chip on SPI (wires/atm90e32.py); `flash_image`: in the board's
-    folder if None; `radio`: it has one, with a network that is there while no file `radio.down` is
-    in the board's folder; `ble`: socket of the air that its BLE radio is in; `paced`: UART.flush
-    lasts as long as bits; `gc_patience`: how many times less often than the firmware asks its heap
-    is collected.
+    None; `spi`, `i2c`: registers of a chip there (wires/atm90e32.py, ade7953.py); `flash_image`: in
+    the board's folder if None; `radio`: it has one, with a network that is there while no file
+    `radio.down` is in the board's folder; `ble`: socket of the air that its BLE radio is in;
+    `paced`: UART.flush lasts as long as bits; `gc_patience`: how many times less often than the
+    firmware asks its heap is collected.
     """
 
     name: str
@@ -83,6 +83,7 @@ class BoardSpec:
     uart2: Path | None = None
     pins: Path | None = None
     spi: Path | None = None
+    i2c: Path | None = None
     arch: str = "native"
     heap_kib: int = 128
     charges: Charges = Charges()
@@ -118,7 +119,7 @@ def ensure_flash(path: Path) -> None:
         new.replace(path)
 
 
-_PATHS = ("rom", "flash_image", "nvs", "spi", "pins", "network", "ble")
+_PATHS = ("rom", "flash_image", "nvs", "spi", "i2c", "pins", "network", "ble")
 
 
 def write_board_json(
@@ -133,6 +134,7 @@ def write_board_json(
         "nvs": str(path.parent.absolute() / "nvs.json"),
         "uarts": {port: str(tty.absolute()) for port, tty in uarts.items() if tty is not None},
         "spi": None if spec.spi is None else str(spec.spi.absolute()),
+        "i2c": None if spec.i2c is None else str(spec.i2c.absolute()),
         "pins": None if spec.pins is None else str(spec.pins.absolute()),
         "charges": vars(spec.charges),
         "paced": spec.paced,

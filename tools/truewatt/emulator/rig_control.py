@@ -139,7 +139,7 @@ class RigControl:
         return {}
 
     def _power(self, request: dict[str, Any]) -> dict[str, Any]:
-        self._pins[request["board"]].cut_mains()
+        self._pins[request["board"]].cut_mains(bool(request.get("brown_out", False)))
         return {}
 
     def _state(self, _: dict[str, Any]) -> dict[str, Any]:

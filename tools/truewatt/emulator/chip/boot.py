@@ -40,8 +40,14 @@ def _plug_in(board):
     if path is None:
         return None
     mains = _when_ready(chip_host.connect_unix, path, board["patience_ms"])
-    chip_host.die_with(mains)
     mains.send(b"mains\n")
+    if mains.recv(1) == b"d":  # before the signal: any byte would be taken for the end
+        import machine
+
+        # What the port makes of a brown-out; the register knows better.
+        machine._reset_cause = machine.WDT_RESET
+        machine.mem32[0x3FF48034] = 15
+    chip_host.die_with(mains)
     chip_pin._connect(path)
     return mains
 
@@ -57,16 +63,13 @@ def _replace_modules():
     sys.modules["gc"] = __import__("chip_gc")
 
 
-def _plug_in_spi(board):
-    """Few boards have a chip on SPI: only theirs load what emulates it."""
-    import machine
-
-    path = board["spi"]
+def _plug_in_chip(board, bus):
+    """Few boards have a chip on SPI or I2C: only theirs load what emulates it."""
+    path = board[bus]
     if path is not None:
-        import chip_spi
-
-        _when_ready(chip_spi._plug_in, path, board["patience_ms"])
-        machine.SPI = chip_spi.SPI
+        chip = __import__("chip_" + bus)
+        _when_ready(chip._plug_in, path, board["patience_ms"])
+        setattr(sys.modules["machine"], bus.upper(), getattr(chip, bus.upper()))
 
 
 def _configure(board):
@@ -159,7 +162,8 @@ def _boot(config_path, code):
     if code is None:
         for device in board["uarts"].values():
             _when_ready(chip_host.open_tty, device, board["patience_ms"]).close()
-        _plug_in_spi(board)
+        _plug_in_chip(board, "spi")
+        _plug_in_chip(board, "i2c")
     if len(sys.argv) > 2:
         # Before the path is the board's; only at a cable, since a running board's heap is measured.
         repl = __import__("chip_repl")

@@ -20,6 +20,10 @@ _reset_cause = PWRON_RESET
 _unique_id = b"\0" * 6
 
 
+# Why the chip was reset (ESP32, RTC_CNTL_RESET_STATE_REG): 15 after a brown-out, set at boot.
+mem32 = {0x3FF48034: 1}
+
+
 class WDT:
     """The watchdog: once made, it resets the chip `timeout` ms after it was fed last."""
 

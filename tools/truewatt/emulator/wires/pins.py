@@ -1,6 +1,7 @@
 """A board's pins as seen from outside, over a Unix socket (protocol: chip/chip_pin.py).
 
-A second connection is the board's mains: when it closes, the board's process ends.
+A second connection is the board's mains: it says whether the supply sagged (d) or was off (o)
+before; when it closes, the board's process ends.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ class PinSocket:
         self._outputs: dict[int, int] = {}
         self._pins: asyncio.StreamWriter | None = None
         self._mains: set[asyncio.StreamWriter] = set()
+        self._dipped = False
 
     @property
     def board_is_on(self) -> bool:
@@ -42,8 +44,12 @@ class PinSocket:
         self.cut_mains()
         self.path.unlink(missing_ok=True)
 
-    def cut_mains(self) -> None:
-        """Take the board's supply away; it may be started again at once."""
+    def cut_mains(self, brown_out: bool = False) -> None:
+        """Take the board's supply away; it may be started again at once.
+
+        `brown_out`: the supply only sags, as far as the chip's detector resets it.
+        """
+        self._dipped = brown_out
         for writer in self._mains:
             writer.close()
 
@@ -67,6 +73,8 @@ class PinSocket:
 
     async def _hold_mains(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._mains.add(writer)
+        dipped, self._dipped = self._dipped, False
+        writer.write(b"d" if dipped else b"o")
         await reader.read()
         self._mains.discard(writer)
 

@@ -159,13 +159,14 @@ class PzemLine:
 
     def attach(self) -> None:
         """Start listening; needs a running event loop."""
-        asyncio.get_running_loop().add_reader(self.line.fd, self._on_readable)
+        asyncio.get_running_loop().add_reader(self.line.fd, self.serve)
 
     def detach(self) -> None:
         """Stop listening."""
         asyncio.get_running_loop().remove_reader(self.line.fd)
 
-    def _on_readable(self) -> None:
+    def serve(self) -> None:
+        """Answer what has arrived."""
         now_s = self._clock.mono_ns() / 1e9
         if now_s - self._last_s > self._forget_s:
             self._received.clear()

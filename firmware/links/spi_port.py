@@ -2,6 +2,7 @@
 
 import struct
 
+_HZ = 200000
 READ = 0x8000
 """The top bit of an address asks for its value."""
 
@@ -31,3 +32,17 @@ class SpiLink:
         finally:
             self._cs.value(1)
         return struct.unpack_from(">H", frame, 2)[0]
+
+
+def open_port(metering: object) -> SpiLink:
+    """The SPI that `metering` (config.json) names."""
+    import machine
+
+    pins: dict = {}
+    for name in ("sck", "mosi", "miso"):
+        number = getattr(metering, name)
+        if number is not None:
+            pins[name] = machine.Pin(number)
+    # Mode 3: the clock rests high, data are taken at its second edge.
+    spi = machine.SPI(metering.spi, baudrate=_HZ, polarity=1, phase=1, **pins)
+    return SpiLink(spi, machine.Pin(metering.cs, machine.Pin.OUT, value=1))
