@@ -44,6 +44,9 @@ class Chain:
         if len(acked) == 24:
             position = (int.from_bytes(acked[:4], "big"), int.from_bytes(acked[4:8], "big"))
             self._prev = acked[8:]
+        gap = self._store.blob("gap")
+        if len(gap) == 16:
+            self._owed_gap = [int.from_bytes(gap[at : at + 4], "big") for at in range(0, 16, 4)]
         newest = self.journal.recover(position)
         if newest is not None:
             fields = _chain_fields(newest)
@@ -120,7 +123,7 @@ class Chain:
             self.journal.append(*self._unsaved)
         except JournalFull as error:
             log("journal", error)
-            self._owe(self.journal.evict_oldest())
+            self.journal.evict_oldest(self._owe_over_a_cut)
             self.journal.append(*self._unsaved)
         self._unsaved = None
 
@@ -140,6 +143,9 @@ class Chain:
         self._gap_key = (self.epoch, self.next_seq)
         log("journal", "unacknowledged records evicted: %s" % lost)
         await self._seal(Event, {"kind": codes.EV_JOURNAL_GAP, "detail": lost})
+        # Saving it may have evicted more.
+        if self._owed_gap is None and self._store.blob("gap"):
+            self._keep_gap(None)
 
     def _owe(self, lost: "list[int] | None") -> None:
         if lost is None:
@@ -149,6 +155,18 @@ class Chain:
         epoch, seq = self.journal.acked
         first = [epoch, seq + 1] if epoch else [1, 0]
         self._owed_gap = first + lost[2:]
+
+    def _owe_over_a_cut(self, lost: "list[int] | None") -> None:
+        """What a full flash loses before it is announced must not be forgotten with the power."""
+        self._owe(lost)
+        if self._owed_gap is not None:
+            self._keep_gap(b"".join(n.to_bytes(4, "big") for n in self._owed_gap))
+
+    def _keep_gap(self, gap: "bytes | None") -> None:
+        try:
+            self._store.commit(gap=gap)
+        except StorageError as error:
+            raise JournalError("can't evict: %s" % error, "NVS key gap", "replace the board")
 
     async def event(self, kind: int, detail: "list[int] | None" = None) -> None:
         """Chain an event; a flash that refuses it is logged, not raised."""

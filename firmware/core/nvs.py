@@ -1,8 +1,9 @@
 """Small values that survive a power cut, over `esp32.NVS`.
 
 Keys: seed (32 B), epoch (i32), counter (8 B, highest command counter), pending (command that was
-begun), cert<role> (48 B), acked (24 B), regs (12 B a channel); of the breaker, i32: lockout, trips
-(since it last stayed closed), cause (of the trip that keeps it open).
+begun), cert<role> (48 B), acked (24 B), gap (16 B, evicted and not yet announced), regs (12 B a
+channel); of the breaker, i32: lockout, trips (since it last stayed closed), cause (of the trip
+that keeps it open).
 Each value is atomic by itself. A chip writes them one by one as they are set, so that a power cut
 may come between two, and what was set may stay without its commit.
 """

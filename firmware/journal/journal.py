@@ -173,14 +173,15 @@ class Journal:
             first = min(frame.key for frame in self._heads_in(oldest) if frame.key > self.acked)
         return [first[0], first[1], oldest.last[0], oldest.last[1]]
 
-    def evict_oldest(self) -> "list[int] | None":
-        """Delete the oldest segment; returns what was lost as `unacked_in_oldest` does.
+    def evict_oldest(self, tell: object = None) -> None:
+        """Delete the oldest segment, after `tell` was called with its `unacked_in_oldest`.
 
         Raises `JournalFull` if only the segment in use is left.
         """
         if len(self._segments) < 2:
             raise JournalFull("nothing left to evict", self._folder, "free space on the flash")
-        lost = self.unacked_in_oldest()
+        if tell is not None:
+            tell(self.unacked_in_oldest())
         oldest = self._segments[0]
         self._found = None
         lost_count = sum(1 for frame in self._heads_in(oldest) if frame.key > self.acked)
@@ -190,7 +191,6 @@ class Journal:
             raise JournalError("can't evict: %s" % error, self._path(oldest.number), "")
         self._segments.pop(0)
         self.unacked -= lost_count
-        return lost
 
     def set_acked(self, key: "tuple[int, int]") -> None:
         """Take note that all records up to `key` are held elsewhere."""
