@@ -139,6 +139,7 @@ class Config:
     poll_s: int
     beacon_s: int
     batch_records: int
+    submit: str
     clock_ahead_s: int
     clock_age_s: int
     keep_days: int

@@ -137,7 +137,14 @@ class Gateway:
             ledger.operator_root,
         )
         self.submitter = Submitter(
-            self.node, link, store, signer, self.notices, clock, ledger.chain_id
+            self.node,
+            link,
+            store,
+            signer,
+            self.notices,
+            clock,
+            ledger.chain_id,
+            batched=config.submit == "boundaries",
         )
         self.enforcer = Enforcer(
             self.node,

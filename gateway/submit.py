@@ -6,17 +6,18 @@ nothing, and what is sent twice is a duplicate that the ledger knows as one.
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.admit.chain import leading_to
 from gateway.admit.errors import BrokenChain, Equivocation
+from gateway.batches import Group, groups, is_quiet
 from gateway.ledger_link import LedgerBehind, LedgerLink, LedgerRefused
 from gateway.light_node import LightNode
 from gateway.notices import Notices
 from gateway.registry_view import LAST
 from gateway.signer import Signer
 from gateway.store import QueuedRecord
-from gateway.store.outbox import TxInFlight
+from gateway.store.outbox import Anchor, TxInFlight
 from gateway.store_thread import StoreThread
 from ledger.clock import Clock
 from ledger.contracts import metering
@@ -25,8 +26,9 @@ from ledger.contracts.errors import UsedNonce
 from ledger.contracts.objects import LastRecord, unpack
 from ledger.tx import make_tx, open_tx, tx_id
 from wireformat import cbor, identity
-from wireformat.chained import Event
+from wireformat.chained import Chained, Event
 from wireformat.errors import WireError
+from wireformat.registry import open_signed
 from wireformat.schema import MAX_RECORD_BYTES
 
 log = logging.getLogger("gateway")
@@ -34,6 +36,16 @@ log = logging.getLogger("gateway")
 NONCE = b"registry/nonce/"
 MAX_BATCH_BYTES = 24_000
 """Records in a transaction; below `ledger.tx.MAX_TX_BYTES` with room for what surrounds them."""
+
+BATCH_BYTES = 90
+"""What a batch adds to a transaction at most."""
+
+MAX_BATCHED_IN_ALL = 4096
+"""From so many records on that batches stand for, a transaction takes no more."""
+
+WINDOW_EACH = 32
+"""Records looked at for each board: a quarter of an hour's that wait for what closes them, and a
+few more."""
 
 EVIDENCE_ROW = 0
 """Stands for a row of the transaction that is no record of the outbox."""
@@ -49,6 +61,26 @@ class Held:
 
     error: LedgerRefused
     until_ms: int
+
+
+@dataclass
+class _Draft:
+    """A transaction's body while it fills: `taken` and `batched` as in `TxInFlight`."""
+
+    rows: list[list[object]] = field(default_factory=list)
+    taken: list[int] = field(default_factory=list)
+    batches: list[list[object]] = field(default_factory=list)
+    batched: list[int] = field(default_factory=list)
+    groups: int = 0
+
+    def add(self, group: Group, early: list[list[object]]) -> None:
+        """One more record, behind its evidence and the batch that it closes."""
+        self.rows += [*early, [group.closing.code, group.closing.data]]
+        self.taken += [EVIDENCE_ROW] * len(early) + [group.closing.id]
+        self.groups += 1
+        if group.quiet:
+            self.batches.append(group.batch(len(self.rows) - 1).row())
+            self.batched += [record.id for record in group.quiet]
 
 
 ACCUSING = (Equivocation.code, BrokenChain.code)
@@ -77,8 +109,11 @@ class Submitter:
         notices: Notices,
         clock: Clock,
         chain_id: str,
+        batched: bool = False,
     ) -> None:
         self._node, self._link, self._store = node, link, store
+        self._batched = batched
+        self._whole: set[bytes] = set()
         self._signer, self._notices, self._clock = signer, notices, clock
         self._chain_id = chain_id
         self._sent_ms: int | None = None
@@ -120,43 +155,56 @@ class Submitter:
 
     async def _build(self) -> TxInFlight | None:
         store = self._store.store
-        held = self._holding()
-        records = await self._store.run(store.outbox.next, MAX_RECORDS, held)
-        rows, taken = await self._rows(records)
-        if len(taken) == len(records):
+        waiting = await self._store.run(self._waiting, self._holding())
+        draft = await self._drafted(waiting)
+        if draft.groups == len(waiting):
             # Behind the board's own records: only next to the last one it proves something.
-            accusing = await self._contradictions(min(MAX_ACCUSED, MAX_RECORDS - len(rows)))
-            rows += accusing
-            taken += (EVIDENCE_ROW,) * len(accusing)
-        if not rows:
+            most = min(MAX_ACCUSED, MAX_RECORDS - len(draft.rows))
+            accusing = await self._contradictions(most)
+            draft.rows += accusing
+            draft.taken += [EVIDENCE_ROW] * len(accusing)
+        if not draft.rows:
             return None
         used, _ = await self._node.prove(NONCE + self._signer.address)
         least = int.from_bytes(used or b"", "big") + 1
         nonce = await self._store.run(store.outbox.next_nonce, least)
-        body: dict[int, object] = {0: rows}
+        body: dict[int, object] = {0: draft.rows}
+        if draft.batches:
+            body[1] = draft.batches
         data = make_tx(self._signer.seed, self._chain_id, nonce, "records", body)
-        tx = TxInFlight(tx_id(data), nonce, data, taken)
+        tx = TxInFlight(tx_id(data), nonce, data, tuple(draft.taken), tuple(draft.batched))
         await self._store.run(store.outbox.launch, tx)
         return tx
 
-    async def _rows(
-        self, records: list[QueuedRecord]
-    ) -> tuple[list[list[object]], tuple[int, ...]]:
-        """As many records as fit, behind the signed gaps that their chains need first."""
-        rows: list[list[object]] = []
-        taken: list[int] = []
-        size = 0
-        for record in records:
+    def _waiting(self, held: list[bytes]) -> list[Group]:
+        """What should go next: whole records, each with those that its batch stands for."""
+        outbox = self._store.store.outbox
+        if not self._batched:
+            return [Group((), record) for record in outbox.next(MAX_RECORDS, held)]
+        boards = len(self._store.store.retention.devices())
+        window = MAX_RECORDS + WINDOW_EACH * boards
+        records = outbox.next(window, held)
+        found = list(groups(records, lambda r: r.device not in self._whole and is_quiet(r)))
+        if not found and len(records) == window:
+            # Nothing but tails as far as can be seen: what closes them may lie behind.
+            found = [Group((), record) for record in records[:MAX_RECORDS]]
+        return found[:MAX_RECORDS]
+
+    async def _drafted(self, waiting: list[Group]) -> "_Draft":
+        """As many as fit, behind the signed gaps that their chains need first."""
+        draft, size = _Draft(), 0
+        for group in waiting:
+            record = group.closing
             early: list[list[object]] = []
             if record.device in self._gaps:
                 early = await self._gap_evidence(record)
-            size += len(record.data) + MAX_RECORD_BYTES * len(early)
-            if size > MAX_BATCH_BYTES or len(rows) + len(early) >= MAX_RECORDS:
+            size += len(record.data) + MAX_RECORD_BYTES * len(early) + BATCH_BYTES
+            too_many = len(draft.rows) + len(early) >= MAX_RECORDS
+            if size > MAX_BATCH_BYTES or too_many or len(draft.batched) > MAX_BATCHED_IN_ALL:
                 break
             self._gaps.discard(record.device)
-            rows += [*early, [record.code, record.data]]
-            taken += [EVIDENCE_ROW] * len(early) + [record.id]
-        return rows, tuple(taken)
+            draft.add(group, early)
+        return draft
 
     async def _gap_evidence(self, record: QueuedRecord) -> list[list[object]]:
         """The signed gaps that lead up to `record`: the ledger notes them, then takes it."""
@@ -181,11 +229,30 @@ class Submitter:
         due = [row for row in found if self._accused.get(row[2], 0) < ACCUSED_TIMES]
         if not due:
             self._settled_accusations = sum(counts.get(reason, 0) for reason in ACCUSING)
+        if self._batched:
+            ready = self._whole & {row[0] for row in due}
+            # What waits for a batch's end would wait for ever behind such a record: it goes whole.
+            self._whole |= {row[0] for row in due if row[0] is not None}
+            due = [row for row in due if row[0] in ready]
         rows: list[list[object]] = []
-        for _, code, data, _ in due[:most]:
+        for device, code, data, _ in due:
+            pair = await self._store.run(self._contradicted, device, code, data)
+            if len(rows) + len(pair) + 1 > most:
+                break
             self._accused[data] = self._accused.get(data, 0) + 1
-            rows.append([code, data])
+            rows += [*pair, [code, data]]
         return rows
+
+    def _contradicted(self, device: bytes | None, code: int, data: bytes) -> list[list[object]]:
+        """The record that `data` contradicts, where only a root of it is on the ledger."""
+        if not self._batched or device is None:
+            return []
+        record = open_signed(code, data, self._chain_id).record
+        assert isinstance(record, Chained)
+        store = self._store.store
+        held = store.data_at(device, record.epoch, record.seq)
+        held_code = store.code_at(device, record.epoch, record.seq)
+        return [] if held is None or held == data else [[held_code, held]]
 
     # ---- sending and settling ------------------------------------------------------------------
 
@@ -219,18 +286,39 @@ class Submitter:
             await self._node.header(included.height + 1)
         except LedgerBehind:
             return False
-        records = await self._store.run(self._store.store.outbox.places, tx.records)
+        outbox = self._store.store.outbox
+        records = await self._store.run(outbox.places, [*tx.records, *tx.batched])
         done, left = await self._sorted_out(records)
-        await self._store.run(self._store.store.outbox.landed, done)
+        await self._store.run(outbox.landed, done, self._anchors(tx, records, set(done)))
         taken = set(done)
         for record in records:
             if record.id in taken:
                 # Its chain went on, so what holds it up now is another hole: not to be waited for.
                 self._held.pop(record.device, None)
+                self._whole.discard(record.device)
         left = await self._lost_there(left)
+        batched = set(tx.batched)
+        self._whole |= {record.device for record in left if record.id in batched}
+        left = [record for record in left if record.id not in batched]
         if left:
             self._hold(left, _reasons(included.result, tx), included.log)
         return True
+
+    def _anchors(self, tx: TxInFlight, records: list[QueuedRecord], done: set[int]) -> list[Anchor]:
+        """Where whole records are, and roots that took effect, by what they stand for."""
+        if not self._batched:
+            return []
+        rows = open_tx(tx.data, self._chain_id).body.get(1)
+        assert isinstance(rows, list | None)
+        by_row = {record.id: record for record in records}
+        closing_rows = [by_row[row] for row in tx.records if row in by_row and row in done]
+        found = [Anchor(r.device, r.epoch, r.seq, 1, tx.hash, True) for r in closing_rows]
+        for row in rows or ():
+            closing, epoch, first_seq, count = row[:4]
+            record = by_row.get(tx.records[closing])
+            if record is not None and record.id in done:
+                found.append(Anchor(record.device, epoch, first_seq, count, tx.hash))
+        return found
 
     async def _sorted_out(
         self, records: list[QueuedRecord]

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ledger import cli_init, cli_show
+from ledger import cli_init, cli_prove, cli_show
 from ledger.clock import ClockError
 from ledger.contracts.params import ParamsError
 from ledger.engine.errors import EngineError
@@ -21,6 +21,7 @@ from ledger.engine.verify import verify
 from ledger.genesis import GenesisError
 from ledger.keys import KeyFileError
 from ledger.light.errors import ProviderError
+from ledger.record_proof import ProofRefused
 from ledger.rpc.node import run_node
 
 _DESCRIPTION = """\
@@ -41,6 +42,7 @@ _NAMED = (
     ParamsError,
     ClockError,
     ProviderError,
+    ProofRefused,
     cli_show.NothingToShow,
     cli_init.InitError,
 )
@@ -74,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_init(commands)
     _add_run(commands)
     _add_shows(commands)
+    _add_verify_record(commands)
     check = commands.add_parser("verify", help="replay the whole chain and check everything")
     _home(check, required=True)
     check.set_defaults(run=_verify)
@@ -133,6 +136,36 @@ def _add_shows(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         _home(source, required=False)
         source.add_argument("--rpc", metavar="URL", help="ask a running node")
         command.set_defaults(run=show)
+
+
+def _add_verify_record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    prove = commands.add_parser(
+        "verify-record",
+        help="hold the proof of one record against the chain alone",
+        description="FILE is what `truewatt gateway prove` wrote. The node is asked, not "
+        "believed:\nheaders are verified from the genesis, all else against them.",
+        epilog="example: truewatt ledger verify-record proof.json --genesis genesis.json"
+        " --rpc http://127.0.0.1:26657",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = prove.add_argument
+    add("file", type=Path, metavar="FILE", help="the proof")
+    add("--genesis", type=Path, required=True, metavar="FILE", help="the chain's genesis")
+    add("--rpc", required=True, metavar="URL", help="a node of the chain")
+    add("--trusted", type=_trusted, metavar="HEIGHT:HASH", help="begin at a block that you trust")
+    add("--trusting-period", type=int, default=366, metavar="DAYS", help="default %(default)s")
+    prove.set_defaults(
+        run=lambda a: cli_prove.verify_record(
+            a.file, a.genesis, a.rpc, a.trusted, a.trusting_period * 86_400
+        )
+    )
+
+
+def _trusted(text: str) -> tuple[int, bytes]:
+    height, _, block_hash = text.partition(":")
+    if not height.isdecimal() or len(block_hash) != 64:
+        raise argparse.ArgumentTypeError("expected HEIGHT:HASH, 64 hexadecimal digits")
+    return int(height), bytes.fromhex(block_hash)
 
 
 def _home(parser: argparse._ActionsContainer, *, required: bool) -> None:

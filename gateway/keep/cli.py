@@ -1,6 +1,7 @@
-"""`truewatt gateway verify|export|backup|restore|prune`: looking after a store."""
+"""`truewatt gateway verify|export|prove|backup|restore|prune`: looking after a store."""
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -10,14 +11,16 @@ from pathlib import Path
 from gateway.config import Config, load_config
 from gateway.keep.audit import BoardAudit, audit
 from gateway.keep.backup import back_up, restore
-from gateway.keep.errors import BackupExists, NoSuchBoard
+from gateway.keep.errors import BackupExists, BadRecordName, NoSuchBoard
 from gateway.keep.export import Span, write_csv, write_senml
 from gateway.keep.progress import Progress
+from gateway.keep.prove import prove
 from gateway.keep.times import unix_s
 from gateway.store import Store
 from gateway.store.database import STORE_FILE
 from ledger.clock import Clock
 from wireformat import codes
+from wireformat.identity import ADDRESS_BYTES
 
 EXIT_OK, EXIT_FAULTY = 0, 1
 DAY_MS = 86_400_000
@@ -35,6 +38,9 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     out.add_argument("--from", dest="begin", default="", metavar="TIME", help="2026-07-01T06:15")
     out.add_argument("--to", dest="end", default="", metavar="TIME", help="up to, not including")
     out.add_argument("--out", type=Path, metavar="FILE", help="default: standard output")
+    show = _add(commands, "prove", _prove, "how one record is on the ledger, for anybody to check")
+    show.add_argument("--record", required=True, metavar="DEVICE:EPOCH:SEQ")
+    show.add_argument("--out", type=Path, metavar="FILE", help="default: standard output")
     save = _add(commands, "backup", _backup, "copy the store, also while the gateway runs")
     save.add_argument("file", type=Path, metavar="FILE", help="must not exist yet")
     back = _add(commands, "restore", _restore, "put a back-up where the store belongs")
@@ -53,6 +59,29 @@ def _add(
     parser.add_argument("--config", type=Path, required=True, metavar="FILE")
     parser.set_defaults(keep=lambda arguments: function(arguments, load_config(arguments.config)))
     return parser
+
+
+def _prove(arguments: argparse.Namespace, config: Config) -> int:
+    device, epoch, seq = _record_name(arguments.record)
+    with closing(Store.open_readonly(config.data_dir / STORE_FILE)) as store:
+        found = prove(store, device, epoch, seq)
+    text = json.dumps(found.to_json(), indent=1) + "\n"
+    if arguments.out is None:
+        print(text, end="")
+    else:
+        arguments.out.write_text(text)
+    return EXIT_OK
+
+
+def _record_name(text: str) -> tuple[bytes, int, int]:
+    try:
+        device, epoch, seq = text.split(":")
+        address = bytes.fromhex(device)
+        if len(address) != ADDRESS_BYTES:
+            raise ValueError
+        return address, int(epoch), int(seq)
+    except ValueError:
+        raise BadRecordName(repr(text)) from None
 
 
 def _days(text: str) -> int:

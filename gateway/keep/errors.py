@@ -42,3 +42,20 @@ class BadTime(KeepError):
 
     code = "bad_time"
     todo = "write it as 2026-07-01 or 2026-07-01T06:15 (UTC)"
+
+
+class NoProof(KeepError):
+    """The store can't show how this record is on the ledger."""
+
+    code = "no_proof"
+    todo = (
+        'proofs are of records that went to the ledger with `submit = "boundaries"` and were not '
+        "pruned; with `all`, each stands in a block itself"
+    )
+
+
+class BadRecordName(KeepError):
+    """What names no record."""
+
+    code = "bad_record_name"
+    todo = "write it as DEVICE:EPOCH:SEQ, the device as 40 hexadecimal digits"

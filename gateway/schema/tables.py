@@ -20,6 +20,8 @@ from gateway.schema.kinds import (
 )
 from wireformat import codes
 
+SUBMIT = ("all", "boundaries")
+
 GATEWAY = Table(
     {
         "name": Field(NAME),
@@ -32,6 +34,8 @@ GATEWAY = Table(
         "batch_records": optional(Whole(1, 64), 64),
         "clock_ahead_s": optional(Whole(1, 86400, "s"), 300),
         "clock_age_s": optional(Whole(3600, 366 * 86400, "s"), 60 * 86400),
+        # What goes to the ledger whole; of the rest a Merkle root stands for each batch.
+        "submit": optional(Choice(SUBMIT), SUBMIT[0]),
         # 0: raw records are kept for ever.
         "keep_days": optional(Whole(1, 36_600), 0),
         # What a line can carry; the ledger's limits are the same by default.

@@ -15,17 +15,37 @@ _LANDED = (
 )
 
 
+_MAX_ROWS_BYTES = 1 << 20
+
+
 @dataclass(frozen=True)
 class TxInFlight:
     """A signed transaction that stays the same, byte for byte, until a block holds it.
 
-    `records`: for each of its rows the record's row in the store, or 0.
+    `records`: for each of its rows the record's row in the store, or 0; `batched`: the rows in the
+    store of those that only a root stands for.
     """
 
     hash: bytes
     nonce: int
     data: bytes
     records: tuple[int, ...]
+    batched: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """`count` records of a board from (epoch, first_seq) on, whose root is in transaction `tx`.
+
+    `whole`: it is one record, and stands there itself.
+    """
+
+    device: bytes
+    epoch: int
+    first_seq: int
+    count: int
+    tx: bytes
+    whole: bool = False
 
 
 class Outbox:
@@ -117,7 +137,7 @@ class Outbox:
         with self._database.write() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO tx_in_flight VALUES (1, ?, ?, ?, ?)",
-                (tx.hash, tx.nonce, tx.data, cbor.encode(list(tx.records))),
+                (tx.hash, tx.nonce, tx.data, cbor.encode([list(tx.records), list(tx.batched)])),
             )
 
     def in_flight(self) -> TxInFlight | None:
@@ -125,13 +145,19 @@ class Outbox:
         row = self._database.one("SELECT hash, nonce, data, records FROM tx_in_flight")
         if row is None:
             return None
-        records = cbor.decode(row[3])
-        assert isinstance(records, list)
-        return TxInFlight(row[0], row[1], row[2], tuple(records))
+        rows = cbor.decode(row[3], _MAX_ROWS_BYTES)
+        assert isinstance(rows, list)
+        # One list of numbers: written by a version that knew no batches.
+        both = rows if len(rows) == 2 and all(isinstance(part, list) for part in rows) else [rows]
+        return TxInFlight(row[0], row[1], row[2], *map(tuple, both))
 
-    def landed(self, done: Iterable[int]) -> None:
+    def landed(self, done: Iterable[int], anchors: Iterable[Anchor] = ()) -> None:
         """The transaction in flight had its effect: the records `done` wait no more."""
         with self._database.write() as connection:
+            connection.executemany(
+                "INSERT OR REPLACE INTO anchors VALUES (?, ?, ?, ?, ?, ?)",
+                [(a.device, a.epoch, a.first_seq, a.count, a.tx, a.whole) for a in anchors],
+            )
             rows = [(row,) for row in done]
             connection.executemany(_LANDED, rows)
             connection.executemany("DELETE FROM outbox WHERE record = ?", rows)
@@ -147,6 +173,16 @@ class Outbox:
             wanted,
         )
         return [QueuedRecord(*row) for row in rows]
+
+    def anchor(self, device: bytes, epoch: int, seq: int) -> Anchor | None:
+        """How a record got on the ledger; None if it did not, or no batches were made then."""
+        row = self._database.one(
+            "SELECT device, epoch, first_seq, count, tx, whole FROM anchors"
+            " WHERE device = ? AND epoch = ? AND first_seq <= ? ORDER BY first_seq DESC LIMIT 1",
+            (device, epoch, seq),
+        )
+        found = Anchor(*row) if row else None
+        return found if found and seq < found.first_seq + found.count else None
 
     def abandon(self) -> None:
         """Forget the transaction in flight; its records wait again."""

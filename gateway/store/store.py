@@ -125,6 +125,14 @@ class Store:
         )
         return bytes(row[0]) if row else None
 
+    def code_at(self, device: bytes, epoch: int, seq: int) -> int | None:
+        """The stored record's type code, or None."""
+        row = self.database.one(
+            "SELECT code FROM records WHERE device = ? AND epoch = ? AND seq = ?",
+            (device, epoch, seq),
+        )
+        return None if row is None else int(row[0])
+
     def records(self, device: bytes) -> Iterator[tuple[int, int, int, bytes, int]]:
         """All records of `device` in their order: (epoch, seq, code, bytes, received_ms)."""
         yield from self.database.stream(

@@ -1,6 +1,6 @@
 """The database's tables. `user_version` is `VERSION`; a change appends a migration."""
 
-VERSION = 5
+VERSION = 6
 
 _CREATE = """
 CREATE TABLE records (
@@ -139,5 +139,25 @@ CREATE TABLE landed (
 """The index cost each record a page of its own in every commit (ADR 151). What waits of a device
 is the end of its chain: `landed` says where that begins."""
 
-MIGRATIONS: tuple[str, ...] = (_CREATE, _OUTCOMES, _NOTES, _PRUNING, _NO_OUTBOX_INDEX)
+_ANCHORS = """
+CREATE TABLE anchors (
+    device BLOB NOT NULL,
+    epoch INTEGER NOT NULL,
+    first_seq INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    tx BLOB NOT NULL CHECK (length(tx) = 32),
+    whole INTEGER NOT NULL,
+    PRIMARY KEY (device, epoch, first_seq)
+) STRICT, WITHOUT ROWID;
+"""
+"""In which transaction a batch's root is, or a whole record, so that any can be proven later."""
+
+MIGRATIONS: tuple[str, ...] = (
+    _CREATE,
+    _OUTCOMES,
+    _NOTES,
+    _PRUNING,
+    _NO_OUTBOX_INDEX,
+    _ANCHORS,
+)
 """Statement scripts; number i brings a database from version i to i + 1."""

@@ -26,7 +26,8 @@ CLI = (sys.executable, "-m", "truewatt.cli")
 class Plant:
     """Use as `async with Plant(tmp_path) as plant`."""
 
-    def __init__(self, folder: Path, meters: int = 2) -> None:
+    def __init__(self, folder: Path, meters: int = 2, submit: str = "all") -> None:
+        self.submit = submit
         self.folder = folder
         self.clock = Clock.starting_at(T0 * 1000, SPEED)
         self.seeds = {name: keys.create_seed(folder / f"{name}.key") for name in NAMES}
@@ -91,6 +92,7 @@ class Plant:
         path.write_text(
             f'[gateway]\nname = "gw"\narea = 1\ndata_dir = "data"\nkey_file = "gateway.key"\n'
             f'ack_certificate = "ack.cert"\npoll_s = 2\n'
+            f'submit = "{self.submit}"\n'
             f'[ledger]\nrpc = "{rpc or self.url}"\nchain_id = "{CHAIN}"\n'
             f'operator_root = "{self.root.hex()}"\ngenesis = "ledger/genesis.json"\n'
             f'[[bus]]\nname = "bus0"\nport = "tty"\nbaud = 115200\ntimeout_ms = 400\n{devices}'

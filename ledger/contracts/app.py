@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ledger.contracts import control, losses, management, metering, pricing, registry, sections
+from ledger.contracts.batches import by_closing
 from ledger.contracts.bodies import (
     AccountBody,
     CertificateBody,
@@ -221,9 +222,12 @@ def _records(ctx: Context, signer: Signer, tx: Tx, areas: set[int]) -> bytes:
     """Admit a batch; the answer is a CBOR list with one code of `metering.ADMISSION` per record."""
     signer.require(codes.ACK)
     body = RecordsBody.from_map(tx.body)
+    batches = by_closing(body.batches, len(body.records))
     answer = []
-    for code, data in body.records:
-        admission, measured = metering.admit(ctx, signer.area, code, data)
+    stale: metering.Stale = {}
+    for place, (code, data) in enumerate(body.records):
+        batch = batches.get(place)
+        admission, measured = metering.admit(ctx, signer.area, code, data, batch, stale)
         answer.append(admission)
         if measured is not None:
             _follow(ctx, measured, areas)

@@ -7,7 +7,7 @@ Body.from_map(body) -> Body                 # raises `BadBody` naming the field
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Self
+from typing import Any, Self
 
 from ledger.contracts.errors import BadBody
 from wireformat.errors import RecordError
@@ -16,6 +16,9 @@ from wireformat.registry import MAX_RECORD_BYTES
 from wireformat.schema import U8, U16, U32, U48, Bytes, Many, Record, Text, Uint
 
 MAX_RECORDS = 64
+MAX_BATCHED = 256
+"""Records that one batch may stand for."""
+
 _ADDRESS = Bytes(ADDRESS_BYTES)
 _SIGNED = Bytes(MAX_RECORD_BYTES, 1)
 _DAY_S = 86_400
@@ -29,6 +32,26 @@ class _Coded:
         if not isinstance(value, (list, tuple)) or len(value) != 2:
             return "is no row of 2"
         return Uint(U8).fault(value[0]) or _SIGNED.fault(value[1])
+
+
+class _Batched:
+    """A row of `batches.Batch`."""
+
+    _KINDS: tuple[Uint | Bytes, ...] = (
+        Uint(MAX_RECORDS - 1),
+        Uint(U32),
+        Uint(U32),
+        Uint(MAX_BATCHED),
+        Bytes(32),
+        Bytes(32),
+    )
+
+    def fault(self, value: object) -> str:
+        """Why `value` does not fit, or an empty string."""
+        if not isinstance(value, (list, tuple)) or len(value) != len(self._KINDS):
+            return f"is no row of {len(self._KINDS)}"
+        pairs = zip(self._KINDS, value, strict=True)
+        return next((text for kind, one in pairs if (text := kind.fault(one))), "")
 
 
 class Body(Record):
@@ -98,11 +121,19 @@ class RevokeBody(Body):
 
 
 class RecordsBody(Body):
-    """Gateway: signed records of boards as [type code, bytes], in each board's order."""
+    """Gateway: signed records of boards as [type code, bytes], in each board's order.
+
+    `batches`: what is left out before some of them (`ledger.contracts.batches`), each row's first
+    number, the place of the record that closes it, above that of the row before.
+    """
 
     TYPE = "records"
-    FIELDS = ((0, "records", Many(_Coded(), 1, MAX_RECORDS), False),)
+    FIELDS = (
+        (0, "records", Many(_Coded(), 1, MAX_RECORDS), False),
+        (1, "batches", Many(_Batched(), 1, MAX_RECORDS), True),
+    )
     records: list[tuple[int, bytes]]
+    batches: list[list[Any]] | None
 
 
 class PreferencesBody(Body):

@@ -11,6 +11,7 @@ Dearest check last: shape, board, duplicate, signature, chain, plausibility.
   freezes the board with both as evidence: a clone, or a broken board.
 - A record beyond the next one is out of order; nothing happens until the ones between arrive, or a
   signed journal-gap event (which may come early and is then noted) tells that they never will.
+- Between two records others may be left out if a batch stands for them (`batches`).
 - A measurement that cannot be (registers run back, more energy than power x time, a future time)
   stays in the chain but out of the accounts.
 """
@@ -20,6 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ledger.contracts import registry
+from ledger.contracts.batches import Batch
 from ledger.contracts.context import Context
 from ledger.contracts.objects import (
     ACTIVE,
@@ -81,8 +83,23 @@ class Measured:
     elapsed_s: int
 
 
-def admit(ctx: Context, area: int, code: int, data: bytes) -> tuple[int, Measured | None]:
-    """Judge one record that a gateway of `area` (0: any) brings; its code is of `ADMISSION`."""
+Stale = dict[tuple[bytes, int, int], bytes]
+"""(address, epoch, seq) of records of one transaction that came too late: the hash's start."""
+
+
+def admit(
+    ctx: Context,
+    area: int,
+    code: int,
+    data: bytes,
+    batch: Batch | None = None,
+    stale: Stale | None = None,
+) -> tuple[int, Measured | None]:
+    """Judge one record that a gateway of `area` (0: any) brings; its code is of `ADMISSION`.
+
+    `batch`: what is left out between the board's last record and this one. `stale` collects what is
+    too old to be compared with what the ledger knows; two such of one place still freeze a board.
+    """
     try:
         opened = _open(code, data, ctx.chain_id)
     except WireError:
@@ -102,7 +119,11 @@ def admit(ctx: Context, area: int, code: int, data: bytes) -> tuple[int, Measure
         return (DEVICE_REVOKED if device.status == REVOKED else DEVICE_FROZEN), None
     if not signature_holds(device.public_key, opened.to_be_signed, opened.signature):
         return BAD_SIGNATURE, None
-    return _chain(ctx, _Arrival(address, device, record, data, known))
+    new = _Arrival(address, device, record, data, known)
+    if batch is not None and known is None:
+        return _close(ctx, new, batch)
+    judged = _chain(ctx, new)
+    return judged if judged[0] != STALE or stale is None else (_twice(ctx, new, stale), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +158,39 @@ def _chain(ctx: Context, new: _Arrival) -> tuple[int, Measured | None]:
     if not _is_next(last, new) and not _licensed(ctx, last, new):
         return _note_gap(ctx, new), None
     return _take(ctx, last, new)
+
+
+def _close(ctx: Context, new: _Arrival, batch: Batch) -> tuple[int, Measured | None]:
+    """Take `new` as the record that follows a batch, if the board's own word agrees.
+
+    A batch that doesn't fit is the gateway's fault and never freezes a board.
+    """
+    last = ctx.load(LastRecord, LAST + new.address)
+    if last is None or new.place <= (last.epoch, last.seq):
+        return _chain(ctx, new)
+    if (batch.epoch, batch.first_seq) != (last.epoch, last.seq + 1):
+        return OUT_OF_ORDER, None
+    count = last.records + batch.count
+    end = LastRecord(batch.epoch, batch.last_seq, batch.last_hash, ctx.height, count)
+    follows = new.record.prev == batch.last_hash[: identity.PREV_BYTES]
+    if not follows or not _is_next(end, new):
+        return OUT_OF_ORDER, None
+    ctx.emit(
+        "metering/batch",
+        address=new.address,
+        epoch=batch.epoch,
+        first_seq=batch.first_seq,
+        count=batch.count,
+        root=batch.root,
+    )
+    return _take(ctx, end, new)
+
+
+def _twice(ctx: Context, new: _Arrival, stale: Stale) -> int:
+    """A place that a batch stands for, or that is long past: two of its records prove a clone."""
+    digest = identity.prev_hash(new.data)
+    first = stale.setdefault((new.address, *new.place), digest)
+    return STALE if first == digest else _freeze(ctx, new, EQUIVOCATION, first)
 
 
 def _is_next(last: LastRecord | None, new: _Arrival) -> bool:

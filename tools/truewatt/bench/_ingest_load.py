@@ -43,7 +43,7 @@ class Signer:
         self.address = identity.address(self.public_key)
         self.prev, self.seq, self.import_wh = identity.GENESIS_PREV, 0, 1000 * number
 
-    def next(self) -> bytes:
+    def next(self, flags: int = codes.RELAY_1_CLOSED) -> bytes:
         """Its next reading, signed."""
         self.import_wh += 3
         rows = [[self.import_wh, 0, 180, 400, 12], [0, self.import_wh, -90, 200, 3]]
@@ -51,7 +51,7 @@ class Signer:
             epoch=1,
             seq=self.seq,
             time_s=START_S + 60 * self.seq,
-            flags=codes.RELAY_1_CLOSED,
+            flags=flags,
             prev=self.prev,
             interval_s=60,
             channels=rows,
