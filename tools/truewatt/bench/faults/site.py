@@ -148,8 +148,9 @@ class Site:
 
     def _start_ledger(self, env: dict[str, str]) -> None:
         home, log = self.folder / "ledger", self._stack.enter_context(self._log("ledger"))
+        words = ["truewatt.cli", "ledger", "run", "--home", str(home), "--port", "0"]
         process = subprocess.Popen(
-            [sys.executable, "-m", "truewatt.cli", "ledger", "run", "--home", str(home)],
+            [sys.executable, "-m", *words],
             env=env,
             stdout=log,
             stderr=log,
