@@ -98,11 +98,6 @@ class Board:
         return None if pin is None else _input(pin)
 
 
-def hardware_id() -> bytes:
-    """The chip's own id, 1 to 16 bytes."""
-    return machine.unique_id()[:16]
-
-
 def reset() -> None:
     """Start the board anew."""
     machine.reset()

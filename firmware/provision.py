@@ -5,8 +5,11 @@ Run with `mpremote exec`; the results are printed as one line each.
 
 import json
 import os
+import sys
 
-from board import hardware_id, open_store
+import machine
+
+from board import open_store
 from core import config, life, paths
 from crypto import ed25519
 from journal.journal import Journal
@@ -14,6 +17,8 @@ from wireformat.control import Enrolment
 from wireformat.schema import Unsigned
 
 FIRMWARE = "0.1.0"
+INDEX = 1
+"""Roll-back index: raised by a release whose predecessors have a flaw that must not come back."""
 
 
 def run(text: str) -> None:
@@ -38,7 +43,7 @@ def info() -> None:
     seed = store.blob("seed")
     facts = {
         "firmware": FIRMWARE,
-        "hardware_id": hardware_id().hex(),
+        "hardware_id": _hardware_id().hex(),
         "public_key": ed25519.public_key(seed).hex() if len(seed) == paths.SEED_BYTES else None,
         "epoch": store.number("epoch"),
         "counter": store.uint("counter"),
@@ -69,8 +74,12 @@ def clear_lockout() -> None:
 def factory_reset() -> None:
     """Destroy key, configuration and journal. The board must be reset after it.
 
-    The key goes first: cut in the middle, what is left is no identity any more.
+    The firmware that does not run goes before all: without NVS nobody knows which is newer. Then
+    the key: cut in the middle, what is left is no identity any more.
     """
+    for slot in ("/a", "/b"):
+        if slot != sys.path[0]:
+            _remove(slot + "/firmware.json")
     _erase_nvs()
     for path in (paths.CONFIG, paths.ENROLMENT):
         _remove(path)
@@ -89,6 +98,11 @@ def _erase_nvs() -> None:
     for part in Partition.find(Partition.TYPE_DATA, label="nvs"):
         for block in range(part.ioctl(4, 0)):
             part.ioctl(6, block)
+
+
+def _hardware_id() -> bytes:
+    """The chip's own id, 1 to 16 bytes; a running board does not ask for it."""
+    return machine.unique_id()[:16]
 
 
 def _remove(path: str) -> None:
@@ -126,7 +140,7 @@ def _enrolment(settings: object, seed: bytes) -> bytes:
         public_key=key.public,
         role=settings.role,
         channels=[[channel.kind, channel.energy] for channel in settings.channels],
-        hardware_id=hardware_id(),
+        hardware_id=_hardware_id(),
         firmware=FIRMWARE,
         relays=settings.asset_count,
         fixed_limit_w=settings.fixed_limit_w,

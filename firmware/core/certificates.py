@@ -6,7 +6,7 @@ come back, over reboots either.
 
 from wireformat import codes, identity
 
-ROLES = (codes.CONTROL, codes.ACK)
+ROLES = (codes.CONTROL, codes.ACK, codes.RELEASE)
 _EVERY_AREA = 0
 _SLOT_BYTES = 48  # public key 32, serial 8, expiry 8
 

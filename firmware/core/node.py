@@ -166,6 +166,11 @@ class Node:
         recorder = Recorder(self._kind, self.poller, self.chain, self.clock, self.config)
         recorder.extra = self.record_extra
         links = self._links()
+        # Firmware on trial, or the end of one that is still to be told (update/slots.py).
+        if any(self.store.blob("slot")[2:5]):
+            from update import trial
+
+            links.append(trial.run(self, self._kind))
         gc.collect()
         log("node", "%s runs, %d bytes free" % (self.config.name, gc.mem_free()))
         await asyncio.gather(

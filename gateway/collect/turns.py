@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Waits:
-    """How often urgent requests met polling on the line, and how long they waited for it, wall
-    seconds. What they wait for each other is not in it."""
+    """How often urgent requests came, and how long they waited for their turn, wall seconds."""
 
     count: int = 0
     total_s: float = 0.0
@@ -31,23 +30,18 @@ class Turns:
         self._busy = False
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._count = 0
-        self._polling = False
-        self._met_s: list[float] = []
         self.waits = Waits()
 
     @asynccontextmanager
     async def take(self, urgent: bool = False) -> AsyncIterator[None]:
         """Hold the bus for one request and its reply."""
-        if urgent and self._busy and self._polling:
-            self._met_s.append(time.monotonic())
+        started_s = time.monotonic()
         await self._acquire(urgent)
-        self._polling = not urgent
+        if urgent:
+            self.waits.add(time.monotonic() - started_s)
         try:
             yield
         finally:
-            for met_s in self._met_s:
-                self.waits.add(time.monotonic() - met_s)
-            self._met_s.clear()
             self._release()
 
     async def _acquire(self, urgent: bool) -> None:

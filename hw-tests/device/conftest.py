@@ -1,19 +1,22 @@
 """Boards at an emulated cable, and the command line that a person uses on them."""
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from truewatt.device import image, profiles
 from truewatt.device.cli import main
 from truewatt.emulator.board import NO_CHARGES, BoardSpec, EmulatedBoard
 from truewatt.emulator.wires.console import Console
 from truewatt.emulator.wires.tty import Tty
 from truewatt.mpybuild import native_march
 
-ROOT_KEY = "ab" * 32
-CHAIN = "truewatt-test"
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from release_shop import CHAIN, ROOT_KEY
 
 
 @dataclass
@@ -55,6 +58,8 @@ def desk(tmp_path: Path, march: str) -> Iterator[Callable[..., Desk]]:
         version: tuple[int, int, int] = (1, 25, 0),
         baud: int | None = None,
         radio: bool = True,
+        speed: int = 1,
+        prepare: Callable[[EmulatedBoard], None] = lambda board: None,
     ) -> Desk:
         folder = tmp_path / str(len(desks))
         (folder / "nothing").mkdir(parents=True)
@@ -74,7 +79,8 @@ def desk(tmp_path: Path, march: str) -> Iterator[Callable[..., Desk]]:
             # Nothing frozen: what runs is what was flashed.
             firmware=folder / "nothing",
         )
-        board = EmulatedBoard(folder / "board", spec)
+        board = EmulatedBoard(folder / "board", spec, {"TRUEWATT_CLOCK": f"0:0:{speed}"})
+        prepare(board)
         says = machine or f"Emulated board with EMULATED-{march}"
         console = Console(board, folder / "usb", says, version, baud)
         console.plug()
@@ -94,3 +100,10 @@ def on_chip(tmp_path: Path) -> Callable[[str], str]:
     """Return a function that runs code beside the firmware on an emulated board."""
     board = EmulatedBoard(tmp_path / "chip", BoardSpec("m1", arch="32bit", charges=NO_CHARGES))
     return board.execute
+
+
+@pytest.fixture(scope="session")
+def meter_image(march: str, tmp_path_factory: pytest.TempPathFactory) -> image.Image:
+    profile = tmp_path_factory.mktemp("profile") / "emulated.toml"
+    profile.write_text(f'title = "t"\nchip = "emulated-{march}"\nsource = "s"\n[bus]\nuart = 1\n')
+    return image.build(profiles.load(str(profile)), "meter")

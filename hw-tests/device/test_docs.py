@@ -1,4 +1,4 @@
-"""Every command of docs/flashing.md, run in its order on an emulated board."""
+"""Every command of docs/flashing.md and docs/updating.md, run in order on an emulated board."""
 
 import io
 import re
@@ -9,14 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from release_shop import ROOT_SEED, install, meter
 
+from ledger.keys import save_seed
 from truewatt.cli import main
+from truewatt.device.image import Image
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "flashing.md"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
-def commands() -> list[list[str]]:
-    lines = re.findall(r"^ {4,}(truewatt device .+)$", PAGE.read_text(encoding="utf-8"), re.M)
+def commands(page: str) -> list[list[str]]:
+    text = (DOCS / page).read_text(encoding="utf-8")
+    lines = re.findall(r"^ {4,}(truewatt device .+)$", text, re.M)
     return [shlex.split(line)[1:] for line in lines]
 
 
@@ -35,7 +39,7 @@ def test_each_command_of_the_page_does_what_it_says(
         monkeypatch.setenv("PATH", str(tmp_path))
     here = {"/dev/ttyUSB0": str(made.port), "esp32-devkitc": str(made.profile)}
     said = []
-    for words in commands():
+    for words in commands("flashing.md"):
         monkeypatch.setattr("sys.stdin", io.StringIO("m1\n"))
         # Without esptool, which no registry has as a wheel, that one command tells how to get it.
         expected = 1 if "--erase-and-flash" in words else 0
@@ -48,3 +52,28 @@ def test_each_command_of_the_page_does_what_it_says(
     assert Path("m1.svg").exists()
     assert len(said) == 8
     assert "no key and no configuration" in said[-1]
+
+
+def test_each_command_of_the_page_on_updates_does_what_it_says(
+    desk: Callable[..., Any],
+    meter_image: Image,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    made = desk(speed=60, prepare=lambda board: install(board, meter_image, meter(interval_s=10)))
+    monkeypatch.chdir(tmp_path)
+    save_seed(Path("operator.key"), ROOT_SEED)
+    here = {"/dev/ttyUSB0": str(made.port), "esp32-devkitc": str(made.profile)}
+    said = []
+    for words in commands("updating.md"):
+        assert main([here.get(word, word) for word in words]) == 0, words
+        out, err = capsys.readouterr()
+        said.append(out + err)
+    assert len(said) == 4
+    assert "release.cert" in said[0]
+    assert "0.2.0, roll-back index 2, for meter on EMULATED" in said[1]
+    # The same files as those that run: none of them is sent.
+    assert "0 bytes in" in said[2]
+    assert "confirmed  0.2.0" in said[2]
+    assert "slot       /b, roll-back index 2, signed release" in said[3]

@@ -12,7 +12,7 @@ from wire_samples import samples
 
 from ledger.tx import make_tx
 from truewatt.hostile.mutation import mutants
-from wireformat import cbor, registry, schema
+from wireformat import cbor, registry, release, schema
 from wireformat.errors import WireError
 
 PATH = Path(__file__).resolve().parents[2] / "docs" / "wire-format.cddl"
@@ -150,7 +150,41 @@ def test_a_transaction_matches_its_rule() -> None:
 
 def test_no_rule_is_left_over() -> None:
     text = PATH.read_text()
-    records = {cls.TYPE for cls in CLASSES} | {"tx", "signed"}
+    records = {cls.TYPE for cls in CLASSES} | {"tx", "signed", "listing-entry"}
     for rule in CDDL.rules:
         used = len(re.findall(rf"(?<![\w-]){re.escape(rule)}(?![\w-])", re.sub(r";.*", "", text)))
         assert rule in records or used > 1, rule
+
+
+def test_a_listing_is_a_sequence_of_its_rule() -> None:
+    entry = release.pack_entry("core/gate.mpy", 3456, bytes(32))
+    assert CDDL.accepts("listing-entry", cbor.decode(entry))
+    assert release.read_entry(entry + entry[:50]) == ("core/gate.mpy", 3456, bytes(32), len(entry))
+    longest = release.pack_entry("p" * release.PATH_CHARS, release.MAX_FILE_BYTES, bytes(32))
+    assert len(longest) <= release.ENTRY_BYTES
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        ["../main.py", 1, bytes(32)],
+        ["/main.py", 1, bytes(32)],
+        ["a//b", 1, bytes(32)],
+        ["a/", 1, bytes(32)],
+        [".hidden", 1, bytes(32)],
+        ["A.py", 1, bytes(32)],
+        ["", 1, bytes(32)],
+        ["p" * 61, 1, bytes(32)],
+        [b"main.py", 1, bytes(32)],
+        ["main.py", -1, bytes(32)],
+        ["main.py", True, bytes(32)],
+        ["main.py", 65537, bytes(32)],
+        ["main.py", 1, bytes(31)],
+        ["main.py", 1],
+        {"main.py": 1},
+        7,
+    ],
+)
+def test_a_bad_entry_is_refused(entry: Any) -> None:
+    with pytest.raises(WireError):
+        release.read_entry(cbor.encode(entry))

@@ -9,10 +9,21 @@ from wire_refusals import REFUSED_FIELDS
 from wire_samples import CHAIN_ID, samples
 
 from truewatt.hostile.mutation import mutants
-from wireformat import chained, codes, control, cose, errors, identity, registry, schema, unchained
+from wireformat import (
+    chained,
+    codes,
+    control,
+    cose,
+    errors,
+    identity,
+    registry,
+    release,
+    schema,
+    unchained,
+)
 from wireformat.errors import RecordError, WireError
 
-_MODULES = (chained, control, unchained)
+_MODULES = (chained, control, release, unchained)
 
 
 def _classes() -> list[type[schema.Record]]:
@@ -187,7 +198,7 @@ def test_every_record_class_is_registered_once() -> None:
     classes = _classes()
     assert {cls.CODE: cls for cls in classes} == registry.BY_CODE
     assert {cls.TYPE: cls for cls in classes} == registry.BY_NAME
-    assert sorted(registry.BY_CODE) == list(range(1, 13))
+    assert sorted(registry.BY_CODE) == list(range(1, 14))
     assert registry.CHAINED_CODES == (1, 4, 5, 7)
 
 
@@ -204,7 +215,12 @@ def test_chained_records_begin_alike() -> None:
 
 
 def test_numbers_of_one_kind_are_distinct_and_named() -> None:
-    prefixes = {"R_": codes.REASONS, "EV_": codes.EVENT_KINDS, "TRIP_": codes.TRIP_CAUSES}
+    prefixes = {
+        "R_": codes.REASONS,
+        "RB_": codes.ROLL_BACKS,
+        "EV_": codes.EVENT_KINDS,
+        "TRIP_": codes.TRIP_CAUSES,
+    }
     for prefix, names in prefixes.items():
         numbers = [
             value

@@ -7,6 +7,7 @@ boot), registers of 4.29 GWh, a channel of 65 kW, 1 kA, times up to the year 210
 from wireformat import codes, schema
 from wireformat.chained import Event, Feeder, Outcome, Reading
 from wireformat.control import Ack, Beacon, Certificate, Command, Enrolment
+from wireformat.release import Release
 from wireformat.unchained import GroupShed, Live, Quality
 
 CHAIN_ID = "truewatt-golden-1"
@@ -51,7 +52,7 @@ def _most_measured(channels: int) -> "dict[str, object]":
 
 def samples() -> "list[tuple[str, schema.Record]]":
     """(name, record), in a fixed order."""
-    return _chained() + _unchained() + _control() + _joining()
+    return _chained() + _unchained() + _control() + _joining() + _firmware()
 
 
 def _chained() -> "list[tuple[str, schema.Record]]":
@@ -222,4 +223,24 @@ def _joining() -> "list[tuple[str, schema.Record]]":
         ),
         ("enrolment of a meter", Enrolment(**meter)),
         ("largest enrolment", Enrolment(**breaker)),
+    ]
+
+
+def _firmware() -> "list[tuple[str, schema.Record]]":
+    release = {
+        "version": "0.2.0",
+        "index": 2,
+        "role": codes.METER,
+        "chip": "ESP32",
+        "mpy": 10 << 10 | 3 << 8 | 6,
+        "micropython": [1, 25, 0],
+        "files": 79,
+        "size": 107_000,
+        "listing": _KEY,
+    }
+    largest = dict(release, version="10.20.30-m\u00e4rz", index=schema.U32, role=255)
+    largest.update(chip="emulated-armv7emdp-x", mpy=0x3FFF, micropython=[255, 255, 255])
+    return [
+        ("release for a meter", Release(**release)),
+        ("largest release", Release(**dict(largest, files=255, size=512 * 1024))),
     ]

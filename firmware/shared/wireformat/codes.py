@@ -21,8 +21,14 @@ METER, MLMD, ATTESTED = 1, 2, 3
 BOARD_ROLES = {METER: "meter", MLMD: "mlmd", ATTESTED: "attested"}
 
 # Roles of a certified key (certificate).
-CONTROL, ACK, DELEGATION, INSTALLER = 1, 2, 3, 4
-KEY_ROLES = {CONTROL: "control", ACK: "ack", DELEGATION: "delegation", INSTALLER: "installer"}
+CONTROL, ACK, DELEGATION, INSTALLER, RELEASE = 1, 2, 3, 4, 5
+KEY_ROLES = {
+    CONTROL: "control",
+    ACK: "ack",
+    DELEGATION: "delegation",
+    INSTALLER: "installer",
+    RELEASE: "release",
+}
 
 # What a channel measures: which OBIS registers its two counters stand for.
 LOAD, GENERATION, SECTION = 1, 2, 3
@@ -41,6 +47,17 @@ ENERGY_TYPES = {
     THERMAL: "thermal",
 }
 
+# Why a board went back to the firmware before (detail of EV_ROLLED_BACK).
+RB_STARTS, RB_CRASH, RB_WATCHDOG, RB_SILENT, RB_STALLED, RB_HALF = 1, 2, 3, 4, 5, 6
+ROLL_BACKS = {
+    RB_STARTS: "starts",
+    RB_CRASH: "crash",
+    RB_WATCHDOG: "watchdog",
+    RB_SILENT: "silent",
+    RB_STALLED: "stalled",
+    RB_HALF: "half",
+}
+
 # Breaker states and trip causes of an M-LMD.
 BREAKER_OPEN, BREAKER_CLOSED, BREAKER_LOCKED_OUT = 0, 1, 2
 TRIP_NONE, TRIP_OVERLOAD, TRIP_FIXED_LIMIT, TRIP_MANUAL = 0, 1, 2, 3
@@ -54,7 +71,7 @@ TRIP_CAUSES = {
 # Kinds of event records.
 EV_BOOT, EV_TRIP, EV_LOCKOUT, EV_TAMPER, EV_JOURNAL_GAP, EV_SAFE_STATE, EV_RECOVERED = range(1, 8)
 EV_BREAKER_CLOSED, EV_SENSOR_FAULT, EV_OPT_OUT, EV_OPT_IN = 8, 9, 10, 11
-EV_RELAY_FAULT = 12
+EV_RELAY_FAULT, EV_UPDATED, EV_ROLLED_BACK = 12, 13, 14
 EVENT_KINDS = {
     EV_BOOT: "boot",
     EV_TRIP: "trip",
@@ -68,6 +85,8 @@ EVENT_KINDS = {
     EV_OPT_OUT: "opted out",
     EV_OPT_IN: "opted in",
     EV_RELAY_FAULT: "relay fault",
+    EV_UPDATED: "updated",
+    EV_ROLLED_BACK: "rolled back",
 }
 
 # Command actions. `value`: W of SET_LIMIT, CHARGE and DISCHARGE, 1 to 4 of SET_MODE, else 0.

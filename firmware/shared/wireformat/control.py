@@ -73,7 +73,7 @@ class Certificate(Record):
     TYPE = "certificate"
     CODE = 10
     FIELDS = (
-        (0, "role", Uint(U8), False),  # codes.CONTROL | ACK | DELEGATION | INSTALLER
+        (0, "role", Uint(U8), False),  # codes.KEY_ROLES
         (1, "area", Uint(U32), False),
         (2, "public_key", Bytes(32), False),
         (3, "serial", Uint(U48), False),  # per role: a board refuses a lower one than it has seen

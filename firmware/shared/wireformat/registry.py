@@ -4,6 +4,7 @@ from wireformat import cose
 from wireformat.chained import Event, Feeder, Outcome, Reading
 from wireformat.control import Ack, Beacon, Certificate, Command, Enrolment
 from wireformat.errors import RecordError, UnknownType
+from wireformat.release import Release
 from wireformat.schema import MAX_RECORD_BYTES as MAX_RECORD_BYTES
 from wireformat.schema import Record
 from wireformat.unchained import GroupShed, Live, Quality
@@ -21,6 +22,7 @@ _ALL = (
     Certificate,
     Enrolment,
     GroupShed,
+    Release,
 )
 BY_CODE = {cls.CODE: cls for cls in _ALL}
 BY_NAME = {cls.TYPE: cls for cls in _ALL}

@@ -16,19 +16,13 @@ from pathlib import Path
 
 from truewatt.bench._ingest_peers import paho_rate
 from truewatt.bench._processes import child, cpu_seconds, free_port, mosquitto
-from truewatt.cli import run
 
 RATE_LIMIT, P99_LIMIT_MS, RSS_LIMIT_MB = 8000, 100, 150
 HALF = RATE_LIMIT // 2
 
-OTHERS = {"bus": "_bus_load", "enforce": "_enforce_run"}
-"""What else of a gateway is measured, each by a module of its own."""
-
 
 def main(argv: list[str]) -> int:
     """Print the table; return 1 if a bar is missed."""
-    if argv and argv[0] in OTHERS:
-        return run(f"truewatt.bench.{OTHERS[argv[0]]}", argv[1:])
     options = _parser().parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="truewatt-bench-") as scratch:
         folder = Path(scratch)
@@ -49,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("what", choices=["ingest", *OTHERS], help="what to measure")
+    parser.add_argument("what", choices=["ingest"], help="what to measure")
     parser.add_argument("--devices", type=int, default=1000, help="boards that send (1000)")
     parser.add_argument("--each", type=int, default=120, help="readings of each (120)")
     parser.add_argument("--peers", action="store_true", help="also bare paho, and amqtt as broker")

@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from truewatt.device import esptool, image, logs, provisioning
+from truewatt.device import cli_release, esptool, image, logs, provisioning, release, update
 from truewatt.device.errors import BadOption, DeviceError
-from truewatt.device.flash import damaged, flash, read_manifest
+from truewatt.device.flash import damaged, flash, listed, read_manifest
 from truewatt.device.label import label
 from truewatt.device.link import Link, attached
 from truewatt.device.profiles import LINKS, known, load
@@ -50,6 +50,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_provision(
         _at_port(commands, "provision", _provision, "make its key, configure it, label it")
     )
+    cli_release.add_commands(commands)
+    brought = _at_port(
+        commands, "update", _update, "bring a signed release; it is tried, then kept"
+    )
+    brought.add_argument("file", type=Path, metavar="FILE", help="from truewatt device release")
+    brought.add_argument("--no-wait", action="store_true", help="don't wait for the trial's end")
     _at_port(commands, "info", _info, "chip, firmware, key, and whether every file is whole")
     shown = _at_port(commands, "logs", _logs, "show what the board prints, without disturbing it")
     shown.add_argument("--seconds", type=float, metavar="S", help="stop after S seconds (else: ^C)")
@@ -164,7 +170,7 @@ def _flash(options: argparse.Namespace) -> int:
     if plan.complete:
         _say(f"the board has this image already: {len(built.files)} files verified")
     else:
-        took = f"{plan.bytes_to_write(built)} bytes in {time.monotonic() - started:.1f} s"
+        took = f"{plan.size} bytes in {time.monotonic() - started:.1f} s"
         _say(f"{len(plan.write)} files written and verified, {took}; the board restarts")
     return 0
 
@@ -217,6 +223,23 @@ def _network(options: argparse.Namespace) -> dict[str, Any] | None:
     return {"ssid": options.wifi, "psk": password, "host": options.broker}
 
 
+def _update(options: argparse.Namespace) -> int:
+    offered = release.load(options.file)
+    _say(f"release {release.summary(offered)}")
+    started = time.monotonic()
+    with attached(options.port) as link:
+        _say(f"found {link.require()}")
+        sent = update.update(link, offered, _say, _bar)
+        link.restart()
+    _say(f"{sent} bytes in {time.monotonic() - started:.1f} s; the board tries it now")
+    if options.no_wait:
+        return 0
+    _say("it is confirmed when it works: up to 15 minutes, 2 without a gateway; ^C to stop waiting")
+    took_s = update.follow(logs.follow(options.port, update.PATIENCE_S), _say)
+    print(f"confirmed  {offered.record.version} after {took_s} s")
+    return 0
+
+
 def _info(options: argparse.Namespace) -> int:
     with attached(options.port) as link:
         found = link.require()
@@ -232,14 +255,17 @@ def _info(options: argparse.Namespace) -> int:
 def _show_firmware(link: Link) -> bool:
     try:
         manifest = read_manifest(link)
+        files = listed(link, manifest)
     except DeviceError as error:
         print(f"firmware   {error.what}\n           {error.todo}")
         return False
-    print(f"image      {manifest['firmware']} build {manifest['build']} for {manifest['board']}")
-    bad = damaged(link, manifest)
+    origin = "signed release" if manifest["signed"] else "flashed, not signed"
+    print(f"image      {manifest['firmware']} build {manifest['build']} for {manifest['chip']}")
+    print(f"slot       {manifest['folder']}, roll-back index {manifest['index']}, {origin}")
+    bad = damaged(link, files)
     for path in bad:
         print(f"damaged    {path}: not what was flashed")
-    print(f"files      {len(manifest['files'])}, {len(bad)} of them damaged")
+    print(f"files      {len(files)}, {len(bad)} of them damaged")
     return not bad
 
 

@@ -75,6 +75,42 @@ class BadOption(DeviceError):
     """An option's value, or a file that it names, is unusable."""
 
 
+class BadReleaseFile(DeviceError):
+    """A file that is no release, or that was altered."""
+
+
+class BadRelease(DeviceError):
+    """The board: bytes that are no release."""
+
+
+class BadSignature(DeviceError):
+    """The board: not signed by a release key of its operator, for its chain."""
+
+
+class ForeignImage(DeviceError):
+    """The board: for another role, chip, machine code or a newer MicroPython."""
+
+
+class OldImage(DeviceError):
+    """The board: its roll-back index is below one that ran there already."""
+
+
+class HalfImage(DeviceError):
+    """The board: a file is missing, altered, or one too many."""
+
+
+class NoRoom(DeviceError):
+    """The board: two slots and the journal don't fit."""
+
+
+class NotProvisioned(DeviceError):
+    """The board has no configuration, and so no operator whose releases it takes."""
+
+
+class RolledBack(DeviceError):
+    """The board tried the new firmware and went back."""
+
+
 class EsptoolMissing(DeviceError):
     """esptool is not installed here."""
 

@@ -1,6 +1,7 @@
 """The files of a board, and the manifest that says which they are.
 
-Modules go to /lib, which is on MicroPython's path; main.py to /, where a start looks for it.
+A slot holds all that an update replaces; the boot stage beside the slots, which chooses one, is
+written by a flash alone.
 """
 
 import ast
@@ -8,31 +9,57 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from truewatt.device.chips import BLE, RS485, WIFI
 from truewatt.device.errors import BoardCannot, NotInFirmware
 from truewatt.device.profiles import Profile
 from truewatt.emulator.mpy_tree import tree_for
 from truewatt.toolchain.paths import project_root
+from wireformat import codes
+from wireformat.release import EVERY_ROLE, pack_entry
 
-MAIN = "/main.py"
-MANIFEST = "/firmware.json"
-FORMAT = 1
+MAIN = "main.py"
+FORMAT = 2
 ROLES = ("meter", "mlmd")
+ROLE_CODES = {None: EVERY_ROLE, "meter": codes.METER, "mlmd": codes.MLMD}
 _NEEDS = {RS485: "links/bus.py", WIFI: "links/mqtt_link.py", BLE: "links/ble_link.py"}
+_STAGE = "stage"
 
 
 @dataclass(frozen=True)
 class Image:
-    """`files`: path on the board -> bytes, main.py among them; `manifest`: of /firmware.json."""
+    """`files`: path below a slot -> bytes, main.py among them; `stage`: path on the board -> bytes.
+
+    `facts` are the manifest's.
+    """
 
     files: dict[str, bytes]
-    manifest: bytes
+    stage: dict[str, bytes]
+    facts: dict[str, Any]
 
     @property
     def size(self) -> int:
-        """Bytes of all files."""
+        """Bytes of all files of a slot."""
         return sum(map(len, self.files.values()))
+
+    @property
+    def listing(self) -> bytes:
+        """The listing: a CBOR sequence of [path, size, SHA-256], paths ascending."""
+        return listing_of(self.files)
+
+    @property
+    def manifest(self) -> bytes:
+        """What is written last: a slot with it is whole."""
+        return json.dumps(self.facts, sort_keys=True, separators=(",", ":")).encode()
+
+
+def listing_of(files: dict[str, bytes]) -> bytes:
+    """The listing of those files. Raises `RecordError` for a path or size that can't be listed."""
+    return b"".join(
+        pack_entry(path, len(data), hashlib.sha256(data).digest())
+        for path, data in sorted(files.items())
+    )
 
 
 def build(profile: Profile, role: str | None = None, links: set[str] | None = None) -> Image:
@@ -49,12 +76,24 @@ def build(profile: Profile, role: str | None = None, links: set[str] | None = No
                 f"this firmware has no link over {link}", _NEEDS[link], "Choose another --links."
             )
     tree = tree_for(firmware, profile.chip.march)
-    files = {
-        target: path.read_bytes()
-        for path in sorted(tree.rglob("*"))
-        if path.is_file() and (target := _target(path.relative_to(tree), role)) is not None
-    }
-    return Image(files, _manifest(profile, role, wanted, files))
+    files, stage = _sorted_out(tree, role)
+    return Image(files, stage, _facts(profile, role, wanted, files))
+
+
+def _sorted_out(tree: Path, role: str | None) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """The tree's files: those of a slot, and those of the boot stage."""
+    files: dict[str, bytes] = {}
+    stage: dict[str, bytes] = {}
+    for path in sorted(tree.rglob("*")):
+        parts = path.relative_to(tree).parts
+        if not path.is_file() or (role is not None and parts[0] in ROLES and parts[0] != role):
+            continue
+        if parts[0] == _STAGE:
+            name = MAIN if parts[1] == MAIN else "/".join(parts)
+            stage["/" + name] = path.read_bytes()
+        else:
+            files["/".join(parts[1:] if parts[0] == "shared" else parts)] = path.read_bytes()
+    return files, stage
 
 
 def sources() -> Path:
@@ -67,36 +106,36 @@ def sources() -> Path:
 
 def version() -> str:
     """The firmware's version, as its provision.py has it."""
+    return str(_constant("FIRMWARE"))
+
+
+def index() -> int:
+    """Its roll-back index, from the same place."""
+    return int(_constant("INDEX"))
+
+
+def _constant(name: str) -> Any:
     tree = ast.parse((sources() / "provision.py").read_text(encoding="utf-8"))
     for node in tree.body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "FIRMWARE":
-            return str(ast.literal_eval(node.value))
-    raise NotInFirmware("provision.py has no FIRMWARE", str(sources()), "Restore it.")
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
+            return ast.literal_eval(node.value)
+    raise NotInFirmware(f"provision.py has no {name}", str(sources()), "Restore it.")
 
 
-def _target(path: Path, role: str | None) -> str | None:
-    """Where a file of the tree lives on a board; None: not there."""
-    parts = path.parts
-    if role is not None and parts[0] in ROLES and parts[0] != role:
-        return None
-    if str(path) == "main.py":
-        return MAIN
-    return "/lib/" + "/".join(parts[1:] if parts[0] == "shared" else parts)
-
-
-def _manifest(
+def _facts(
     profile: Profile, role: str | None, links: set[str], files: dict[str, bytes]
-) -> bytes:
-    listed = {path: [len(data), hashlib.sha256(data).hexdigest()] for path, data in files.items()}
-    facts = {
+) -> dict[str, Any]:
+    listing = hashlib.sha256(listing_of(files)).hexdigest()
+    return {
         "format": FORMAT,
         "firmware": version(),
+        "index": index(),
         # Of the files alone, so that the same sources give the same id wherever they are built.
-        "build": hashlib.sha256(json.dumps(listed, sort_keys=True).encode()).hexdigest()[:16],
-        "chip": profile.chip.name,
+        "build": listing[:16],
+        "listing": listing,
+        "chip": profile.chip.word,
         "board": profile.name,
-        "role": role,
+        "role": ROLE_CODES[role],
         "links": sorted(links),
-        "files": listed,
+        "signed": False,
     }
-    return json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()

@@ -1,12 +1,13 @@
 """A board's console, as it runs: nothing is sent, so nothing is disturbed."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 
 import serial
 
 from truewatt.device.errors import CableLost, NoPort
-from truewatt.device.link import BAUD
+from truewatt.device.link import BAUD, OPEN_PATIENCE_S
 
 _POLL_S = 0.2
 _LONGEST_LINE = 4096
@@ -31,7 +32,12 @@ def follow(
 
 
 def _open(port: str) -> serial.Serial:
-    try:
-        return serial.Serial(port, BAUD, timeout=_POLL_S, exclusive=True)
-    except (OSError, serial.SerialException) as error:
-        raise NoPort(str(error), port, "See `mpremote connect list`.") from None
+    deadline = time.monotonic() + OPEN_PATIENCE_S
+    while True:
+        try:
+            return serial.Serial(port, BAUD, timeout=_POLL_S, exclusive=True)
+        except (OSError, serial.SerialException) as error:
+            if os.path.exists(port) and time.monotonic() < deadline:
+                time.sleep(_POLL_S)
+                continue
+            raise NoPort(str(error), port, "See `mpremote connect list`.") from None

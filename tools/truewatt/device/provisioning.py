@@ -9,11 +9,13 @@ from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
 from truewatt.device.errors import BadEnrolment, BoardRefused, NotConfirmed, NotFlashed
-from truewatt.device.flash import damaged, read_manifest
+from truewatt.device.flash import damaged, listed, read_manifest
+from truewatt.device.image import ROLE_CODES
 from truewatt.device.link import Link
-from wireformat import identity, registry
+from wireformat import codes, identity, registry
 from wireformat.control import Enrolment
 from wireformat.errors import WireError
+from wireformat.release import EVERY_ROLE
 
 # Code of ours runs with the firmware's modules on the path, as a start finds them.
 _CALL = "import provision\nprovision."
@@ -39,9 +41,9 @@ def provision(link: Link, config: dict[str, Any]) -> Enrolled:
     Raises `NotFlashed`, `BoardRefused`, `BadEnrolment`.
     """
     manifest = require_whole(link)
-    if manifest.get("role") not in (None, config["role"]):
+    if manifest["role"] not in (EVERY_ROLE, ROLE_CODES[config["role"]]):
         raise BoardRefused(
-            f"its image is for the role {manifest['role']}",
+            f"its image is for the role {codes.BOARD_ROLES.get(manifest['role'])}",
             config["name"],
             f"truewatt device flash --role {config['role']}",
         )
@@ -69,7 +71,7 @@ def check(name: str, data: bytes, chain_id: str) -> Enrolled:
 def require_whole(link: Link) -> dict[str, Any]:
     """The board's manifest, if every file is as it says. Raises `NotFlashed`."""
     manifest = read_manifest(link)
-    if bad := damaged(link, manifest):
+    if bad := damaged(link, listed(link, manifest)):
         more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
         raise NotFlashed(
             f"{bad[0]}{more} isn't what was flashed", "the board's files", "truewatt device flash"
