@@ -2,6 +2,8 @@
 
 import sys
 
+BLOCK = 4096
+
 
 class Ticks:
     """`time` that a test moves; wraps as an ESP32's."""
@@ -65,6 +67,52 @@ class Nvs:
 
     def commit(self):
         self.commits += 1
+
+
+class PowerCutError(Exception):
+    """The supply went away in the middle of an operation."""
+
+
+class Flash:
+    """NOR flash in RAM. `cut_after` operations from now the power fails, half-way through one."""
+
+    def __init__(self, blocks):
+        self.data = bytearray(b"\xff" * (BLOCK * blocks))
+        self.blocks = blocks
+        self.cut_after = None
+        self.operations = 0
+
+    def _operate(self):
+        self.operations += 1
+        if self.cut_after is not None:
+            self.cut_after -= 1
+            if self.cut_after < 0:
+                return True
+        return False
+
+    def readblocks(self, block, buffer, offset=0):
+        at = block * BLOCK + offset
+        buffer[:] = memoryview(self.data)[at : at + len(buffer)]
+
+    def writeblocks(self, block, buffer, offset=0):
+        at = block * BLOCK + offset
+        size = len(buffer)
+        if self._operate():
+            size //= 2
+            self.data[at : at + size] = bytes(memoryview(buffer)[:size])
+            raise PowerCutError
+        self.data[at : at + size] = buffer
+
+    def ioctl(self, operation, block):
+        if operation == 4:
+            return self.blocks
+        if operation == 5:
+            return BLOCK
+        if operation == 6:
+            if self._operate():
+                raise PowerCutError
+            self.data[block * BLOCK : (block + 1) * BLOCK] = b"\xff" * BLOCK
+        return 0
 
 
 class Pin:

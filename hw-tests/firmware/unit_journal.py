@@ -9,7 +9,7 @@ import random
 import sys
 
 import vfs
-from board_fakes import Nvs, Ticks, expect
+from board_fakes import Flash, Nvs, PowerCutError, Ticks, expect
 
 from core.chain import Chain
 from core.clock import Clock
@@ -20,54 +20,7 @@ from wireformat import codes, cose, identity
 from wireformat.chained import Event
 from wireformat.schema import Unsigned
 
-BLOCK = 4096
 NOW_S = 1790000000
-
-
-class PowerCutError(Exception):
-    """The supply went away in the middle of an operation."""
-
-
-class Flash:
-    """NOR flash in RAM. `cut_after` operations from now the power fails, half-way through one."""
-
-    def __init__(self, blocks):
-        self.data = bytearray(b"\xff" * (BLOCK * blocks))
-        self.blocks = blocks
-        self.cut_after = None
-        self.operations = 0
-
-    def _operate(self):
-        self.operations += 1
-        if self.cut_after is not None:
-            self.cut_after -= 1
-            if self.cut_after < 0:
-                return True
-        return False
-
-    def readblocks(self, block, buffer, offset=0):
-        at = block * BLOCK + offset
-        buffer[:] = memoryview(self.data)[at : at + len(buffer)]
-
-    def writeblocks(self, block, buffer, offset=0):
-        at = block * BLOCK + offset
-        size = len(buffer)
-        if self._operate():
-            size //= 2
-            self.data[at : at + size] = bytes(memoryview(buffer)[:size])
-            raise PowerCutError
-        self.data[at : at + size] = buffer
-
-    def ioctl(self, operation, block):
-        if operation == 4:
-            return self.blocks
-        if operation == 5:
-            return BLOCK
-        if operation == 6:
-            if self._operate():
-                raise PowerCutError
-            self.data[block * BLOCK : (block + 1) * BLOCK] = b"\xff" * BLOCK
-        return 0
 
 
 class Owner:

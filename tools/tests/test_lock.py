@@ -17,6 +17,14 @@ def lock() -> str:
     return (ROOT / "requirements.lock").read_text(encoding="utf-8")
 
 
+def test_esptool_and_what_builds_it_are_pinned_with_hashes() -> None:
+    text = (ROOT / "tools/truewatt/device/esptool.lock").read_text(encoding="utf-8")
+    found = {match["name"]: match["rest"] for match in _REQUIREMENT.finditer(text)}
+    assert {"esptool", "setuptools", "pyserial"} <= set(found)
+    assert [name for name, rest in found.items() if "--hash=sha256:" not in rest] == []
+    assert "://" not in text
+
+
 @pytest.fixture(scope="module")
 def pyproject() -> dict:
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

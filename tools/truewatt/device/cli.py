@@ -159,7 +159,7 @@ def _flash(options: argparse.Namespace) -> int:
     if links:
         profile.require_links(links)
     if options.erase_and_flash:
-        esptool.erase_and_flash(options.port, profile.chip, options.erase_and_flash)
+        esptool.erase_and_flash(options.port, profile.chip, options.erase_and_flash, _say)
     started = time.monotonic()
     with attached(options.port) as link:
         _say(f"found {link.require(profile.chip)}")
