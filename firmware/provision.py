@@ -144,6 +144,7 @@ def _enrolment(settings: object, seed: bytes) -> bytes:
         firmware=FIRMWARE,
         relays=settings.asset_count,
         fixed_limit_w=settings.fixed_limit_w,
+        calibration=settings.calibration,
     )
     unsigned = Unsigned(record, key.public, settings.chain_id)
     return unsigned.with_signature(key.sign(unsigned.to_be_signed))

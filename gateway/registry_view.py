@@ -97,6 +97,7 @@ class RegistryView:
             relays=device.relays,
             enrolled=device.area == self._area,
             revoked=device.status != ACTIVE,
+            calibration=device.calibration,
         )
         self._directory.put(Entry(board, _head(last), fresh))
 

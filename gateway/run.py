@@ -17,6 +17,7 @@ from gateway.attest.devices import make_bus
 from gateway.attest.devices import places as attested_places
 from gateway.attest.obey import Trust
 from gateway.attest.place import MeterPlace
+from gateway.calibration import CalibrationWatch
 from gateway.carriers import Carriers
 from gateway.collect.bus import Bus
 from gateway.collect.collector import Collector
@@ -118,6 +119,7 @@ class Gateway:
         guarded.watch(self.node.seen)
         self._certificate = certificate
         tools = self._tools(signer, (certificate.serial, data))
+        tools.admission.on_event = CalibrationWatch(self.notices, guarded)
         self.collector = Collector(tools, config.buses, self._attested, make_bus)
         self.mqtt = (
             None

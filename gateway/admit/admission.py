@@ -16,13 +16,15 @@ from gateway.admit.chain import check_link, permit_of
 from gateway.admit.measure import Measured, check_measured
 from gateway.store.rows import Head, Permit, StoredRecord
 from wireformat import codes, registry
-from wireformat.chained import Chained, Feeder, Reading
+from wireformat.chained import Chained, Event, Feeder, Reading
 from wireformat.errors import UnknownType, WireError
 from wireformat.identity import record_hash
 from wireformat.schema import MAX_RECORD_BYTES
 
 FindBoard = Callable[[bytes], Board | None]
 """From a kid (8 bytes) to the board that the registry holds for it."""
+
+OnEvent = Callable[[Board, Event], None]
 
 Check = Callable[[], None]
 """Raises `BadSignature` unless the board signed the record."""
@@ -73,6 +75,8 @@ class Admission:
         self.chain_id = chain_id
         self._rules = rules
         self.find_board = find_board
+        self.on_event: OnEvent = lambda board, event: None
+        """Told of each event that a board's chain was found to hold, perhaps in another thread."""
 
     def sender(self, code: int, data: bytes) -> Board:
         """The board whose key a record names, wherever it came from; nothing is proven yet."""
@@ -126,6 +130,8 @@ class Admission:
         digest = record_hash(data)
         stored = StoredRecord(board.address, record.epoch, record.seq, code, data, digest, now_ms)
         permit = permit_of(record, board.address, data)
+        if isinstance(record, Event):
+            self.on_event(board, record)
         try:
             self._check_clock(record, chain.head, now_ms)
             head = _next_head(board, chain.head, record, digest)

@@ -14,7 +14,10 @@ _BY_ROLE = {
 
 @dataclass(frozen=True)
 class Board:
-    """An enrolled board. `enrolled`: in this gateway's area, not merely on the ledger."""
+    """An enrolled board. `enrolled`: in this gateway's area, not merely on the ledger.
+
+    `calibration`: digest of what decides what a Wh is, as enrolled; empty if that named none.
+    """
 
     address: bytes
     public_key: bytes
@@ -24,6 +27,7 @@ class Board:
     enrolled: bool = True
     revoked: bool = False
     max_power_w: int = 30_000
+    calibration: bytes = b""
 
     @property
     def kid(self) -> bytes:

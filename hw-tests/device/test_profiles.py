@@ -145,3 +145,56 @@ def test_esptool_is_told_where_each_chip_boots_from() -> None:
     }
     assert asked["esp32"] == ["0x1000", "m.bin"]
     assert asked["esp32s3"] == asked["esp32c3"] == ["0x0", "m.bin"]
+
+
+@pytest.mark.parametrize(
+    ("more", "driver", "sensors"),
+    [
+        ({"driver": "ade7953"}, "ade7953", [1]),
+        ({"driver": "ade7953", "generation": True}, "ade7953", [1, 2]),
+        ({"pulses_per_kwh": (1000,)}, "s0", [1]),
+        ({"pulses_per_kwh": (1000, 800), "generation": True}, "s0", [1, 2]),
+        ({"meter_profile": "sdm120", "meter_address": 5}, "rs485_meter", [5]),
+        ({"meter_profile": "em340", "meter_baud": 19200}, "rs485_meter", [1]),
+    ],
+)
+def test_each_way_to_meter_gives_a_configuration_that_the_firmware_reads(
+    more: dict, driver: str, sensors: list, micropython_native: list[str], tmp_path: Path
+) -> None:
+    config = settings.compose(profiles.load("esp32-devkitc"), wishes("meter", **more))
+    assert config["metering"]["driver"] == driver
+    assert [channel["sensor"] for channel in config["channels"]] == sensors
+    assert config["reset_register"] == 0x3FF48034
+    assert firmware_reads(config, micropython_native, tmp_path) == "read"
+
+
+@pytest.mark.parametrize(
+    ("board", "more", "why"),
+    [
+        ("esp32-c3", {"meter_profile": "sdm120"}, "one UART to give"),
+        ("olimex-esp32-evb", {"driver": "ade7953"}, "metering over I2C: it has no pins"),
+        ("lilygo-t-can485", {"pulses_per_kwh": (1000,)}, "metering over PULSES: it has no pins"),
+        ("esp32-s3", {"pulses_per_kwh": (1, 2, 3)}, "2 pins for S0 outputs, not 3"),
+        ("esp32-devkitc", {"meter_profile": "em24_ethernet"}, "it talks tcp"),
+    ],
+)
+def test_a_meter_that_a_board_cannot_have_is_refused_by_name(
+    board: str, more: dict, why: str
+) -> None:
+    with pytest.raises(BoardCannot, match=why):
+        settings.compose(profiles.load(board), wishes("meter", **more))
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"meter_profile": "sdm999"}, "no profile"),
+        ({"meter_profile": "sdm120", "generation": True}, "one meter behind a board"),
+        ({"meter_profile": "sdm120", "pulses_per_kwh": (1000,)}, "more than one way"),
+        ({"driver": "s0"}, "s0 needs more"),
+        ({"driver": "rs485_meter"}, "rs485_meter needs more"),
+    ],
+)
+def test_wishes_that_contradict_each_other_are_refused(more: dict, why: str) -> None:
+    with pytest.raises(BadOption, match=why):
+        settings.compose(profiles.load("esp32-devkitc"), wishes("meter", **more))

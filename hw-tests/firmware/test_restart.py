@@ -14,8 +14,10 @@ from workbench import Workbench
 
 from truewatt.emulator.wires.pins import PinSocket
 from wireformat import codes
+from wireformat.chained import Event
 
 HEATER, EV, BREAKER = 26, 27, 26
+POWER_ON, BROWN_OUT = 1, 6
 MLMD = {
     "role": "mlmd",
     "channels": [{"kind": "section", "energy": "grid", "sensor": 1}],
@@ -50,6 +52,10 @@ class Pins(threading.Thread):
         self.forget()
         self.start()
         assert self._open.wait(10)
+
+    def cut(self, brown_out: bool) -> None:
+        """Take the board's supply away, or have it sag."""
+        self._loop.call_soon_threadsafe(self._socket.cut_mains, brown_out)
 
     def forget(self) -> None:
         self.seen = {HEATER: [], EV: []}
@@ -141,3 +147,26 @@ def test_a_breaker_opens_at_no_restart_but_stays_open_after_a_trip(board_with_pi
         assert bench.status()["relays"] == 0
         time.sleep(1.5)
         assert pins.seen[BREAKER] == [None, 0]
+
+
+def test_a_brown_out_counts_as_an_outage_and_is_told(board_with_pins):
+    """The port says watchdog, after which loads stay on; the chip's register knows better."""
+    bench, pins = board_with_pins({"restore_delay_s": [2, 2], "reset_register": 0x3FF48034})
+    bench.board.start()
+    bench.wait_for_bus()
+    pins.wait(HEATER, [0, 1])
+    for brown_out, cause in ((True, BROWN_OUT), (False, POWER_ON)):
+        pins.forget()
+        pins.cut(brown_out)
+        bench.board.wait(5)
+        bench.board.start()
+        bench.wait_for_bus()
+        assert boot_causes(bench)[-1] == cause
+        assert pins.seen[HEATER] == [None, 0]
+        pins.wait(HEATER, [None, 0, 1])
+    flags = {record.epoch: record.flags & codes.BROWN_OUT for _, record, _ in bench.records()}
+    assert flags == {1: 0, 2: codes.BROWN_OUT, 3: 0}
+    boots = [record for code, record, _ in bench.records() if code == Event.CODE]
+    for boot in boots:
+        shown = b"".join(half.to_bytes(4, "big") for half in boot.detail[1:])
+        assert shown == bench.enrolment.calibration[:8]

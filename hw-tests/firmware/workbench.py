@@ -117,6 +117,7 @@ class Workbench:
     def provision(self) -> None:
         data = self.board.provision(self.config)
         opened = registry.open_signed(11, data, CHAIN)
+        self.enrolment = opened.record
         self.public_key = opened.record.public_key
         self.address = identity.address(self.public_key)
 

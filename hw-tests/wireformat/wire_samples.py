@@ -200,6 +200,7 @@ def _joining() -> "list[tuple[str, schema.Record]]":
     }
     breaker = dict(meter, role=codes.MLMD, channels=[[255, 255]] * 4, hardware_id=b"\xff" * 16)
     breaker.update(firmware="10.20.30-m\u00e4rz", relays=255, fixed_limit_w=schema.U32)
+    breaker["calibration"] = _KEY
     return [
         (
             "certificate for control",

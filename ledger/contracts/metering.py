@@ -66,6 +66,8 @@ FIRST_REFUSAL = MALFORMED
 
 _SLOT_BYTES = 8 + identity.PREV_BYTES
 MAX_GAPS = 16
+_HALVES = 2
+"""A boot event shows 8 bytes of a digest, as two numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,10 +283,29 @@ def _place(raw: bytes) -> _Place:
     return int.from_bytes(raw[:4], "big"), int.from_bytes(raw[4:8], "big")
 
 
+def _tell_calibration(ctx: Context, new: _Arrival) -> None:
+    """A boot with another calibration than was enrolled is told, and stops nothing (ADR 143)."""
+    shown = booted_with(new.record)
+    enrolled = new.device.calibration
+    if shown is not None and enrolled and enrolled[: len(shown)] != shown:
+        ctx.emit("metering/calibration", address=new.address, seq=new.record.seq, shown=shown)
+
+
+def booted_with(record: Chained) -> bytes | None:
+    """The first bytes of the calibration's digest that a boot event shows; None of any other."""
+    if not isinstance(record, Event) or record.kind != codes.EV_BOOT:
+        return None
+    halves = record.detail[1:3]
+    if len(halves) != _HALVES or max(halves) > 0xFFFFFFFF:
+        return None
+    return b"".join(half.to_bytes(4, "big") for half in halves)
+
+
 def _take(ctx: Context, last: LastRecord | None, new: _Arrival) -> tuple[int, Measured | None]:
     _remember(ctx, last, new)
     record = new.record
     if not isinstance(record, (Reading, Feeder)):
+        _tell_calibration(ctx, new)
         return ADMITTED, Measured(new.address, new.device, record, None, 0)
     before = ctx.load(Registers, REGISTERS + new.address)
     fault = find_fault(ctx, new.device, before, record)

@@ -85,7 +85,8 @@ def _own(value: object) -> object:
 class Device:
     """`registry/device/<addr>`: what an enrolled board is (fixed) and how it stands (status).
 
-    `trust` is of `TRUST`; `behind` the meter that measures this device's energy too, or empty.
+    `trust` is of `TRUST`; `behind` the meter that measures this device's energy too, or empty;
+    `calibration` the digest of what decides what a Wh is, empty if the enrolment named none.
     """
 
     public_key: bytes
@@ -103,6 +104,7 @@ class Device:
     status_height: int = 0
     trust: int = SIGNED
     behind: bytes = b""
+    calibration: bytes = b""
 
 
 @dataclass(slots=True)

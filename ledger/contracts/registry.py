@@ -225,6 +225,7 @@ def enrol(ctx: Context, signer: Signer, body: EnrolBody) -> None:
             enrolled_height=ctx.height,
             trust=objects.ATTESTED if record.role == codes.ATTESTED else objects.SIGNED,
             behind=body.behind or b"",
+            calibration=record.calibration or b"",
         ),
     )
     ctx.state.put(AREA + u32(body.area) + address, b"\x01")

@@ -100,6 +100,7 @@ class Enrolment(Record):
         (4, "firmware", Text(16), False),
         (5, "relays", Uint(U8), False),  # how many assets can be commanded
         (6, "fixed_limit_w", Uint(U32), True),  # M-LMD: the limit that no contract raises
+        (7, "calibration", Bytes(32), True),  # digest of what decides what a Wh is
     )
     public_key: bytes
     role: int
@@ -108,3 +109,4 @@ class Enrolment(Record):
     firmware: str
     relays: int
     fixed_limit_w: "int | None"
+    calibration: "bytes | None"

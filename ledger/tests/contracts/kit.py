@@ -63,6 +63,7 @@ class Board:
     role: int = codes.METER
     channels: tuple = ((codes.LOAD, codes.GRID), (codes.GENERATION, codes.SOLAR))
     fixed_limit_w: int | None = None
+    calibration: bytes | None = None
     now_s: int = START_MS // 1000
     epoch: int = 1
     seq: int = 0
@@ -87,6 +88,7 @@ class Board:
             firmware="1.0.0",
             relays=2 if self.role == codes.METER else 1,
             fixed_limit_w=self.fixed_limit_w,
+            calibration=self.calibration,
         )
         return setup.seal(record, self.seed, CHAIN)
 

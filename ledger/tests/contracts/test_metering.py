@@ -239,3 +239,33 @@ def test_any_order_with_repeats_admits_each_record_once_and_never_freezes(order,
             if code == m.ADMITTED:
                 admitted.append(number)
     assert admitted == list(range(len(admitted)))
+
+
+def halves(digest):
+    return [int.from_bytes(digest[at : at + 4], "big") for at in (0, 4)]
+
+
+@pytest.mark.parametrize(
+    ("detail", "told"),
+    [
+        ([1, *halves(b"\x11" * 32)], 0),
+        ([1, *halves(b"\x12" * 32)], 1),
+        ([1], 0),  # a firmware that shows none
+        ([1, 2**40, 1], 0),
+    ],
+)
+def test_a_boot_with_another_calibration_is_told_and_stops_nothing(detail, told):
+    world = World()
+    board = world.enrol(Board("m1", calibration=b"\x11" * 32))
+    assert world.get(Device, registry.DEVICE + board.address).calibration == b"\x11" * 32
+    batch = [board.event(codes.EV_BOOT, detail), board.reading()]
+    done = world.ok("gateway", setup.RecordsBody(records=batch))
+    assert cbor.decode(done.results[0].data) == [m.ADMITTED] * 2
+    assert kinds(done).count("metering/calibration") == told
+
+
+def test_a_board_enrolled_without_a_calibration_is_held_to_none(grid):
+    world, board = grid
+    records = [board.event(codes.EV_BOOT, [1, 5, 6])]
+    done = world.ok("gateway", setup.RecordsBody(records=records))
+    assert "metering/calibration" not in kinds(done)

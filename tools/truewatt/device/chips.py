@@ -8,7 +8,8 @@ UART, RS485, WIFI, BLE = "uart", "rs485", "wifi", "ble"
 @dataclass(frozen=True)
 class Chip:
     """`word`: what `sys.implementation._machine` ends with; `march`: mpy-cross's; `flash_offset`:
-    where esptool writes MicroPython.
+    where esptool writes MicroPython; `reset_register`: where the chip keeps why it was reset
+    (ESP-IDF, soc/rtc_cntl_reg.h and soc/lp_clkrst_reg.h), by which a brown-out is told.
 
     Pins: all that the package brings out; `flash` ones belong to the flash chip, `input_only` ones
     drive nothing, `strapping` ones decide how the chip boots, so that no relay may hang on them;
@@ -27,6 +28,7 @@ class Chip:
     flash_offset: int = 0
     radios: frozenset[str] = frozenset({WIFI, BLE})
     ble_beside_wifi: bool = True
+    reset_register: int | None = None
 
 
 def _span(*spans: tuple[int, int]) -> frozenset[int]:
@@ -44,6 +46,7 @@ _ESP32 = Chip(
     strapping=frozenset({0, 2, 5, 12, 15}),
     console=frozenset({1, 3}),
     flash_offset=0x1000,
+    reset_register=0x3FF48034,
 )
 _S3 = Chip(
     "esp32s3",
@@ -55,6 +58,7 @@ _S3 = Chip(
     flash=_span((26, 37)),
     strapping=frozenset({0, 3, 45, 46}),
     console=frozenset({19, 20, 43, 44}),
+    reset_register=0x60008038,
 )
 _C3 = Chip(
     "esp32c3",
@@ -68,6 +72,7 @@ _C3 = Chip(
     console=frozenset({18, 19, 20, 21}),
     # Both run out of memory together (micropython/micropython#18859).
     ble_beside_wifi=False,
+    reset_register=0x60008038,
 )
 _C6 = Chip(
     "esp32c6",
@@ -79,10 +84,18 @@ _C6 = Chip(
     strapping=frozenset({4, 5, 8, 9, 15}),
     console=frozenset({12, 13, 16, 17}),
     ble_beside_wifi=False,
+    reset_register=0x600B0410,
 )
 # The emulator's boards, which load the machine code of the computer that they run on.
 _EMULATED = tuple(
-    Chip(f"emulated-{march}", f"EMULATED-{march}", march, (1, 2), _span((0, 48)))
+    Chip(
+        f"emulated-{march}",
+        f"EMULATED-{march}",
+        march,
+        (1, 2),
+        _span((0, 48)),
+        reset_register=0x3FF48034,
+    )
     for march in ("x86", "x64", "armv7emdp")
 )
 

@@ -106,6 +106,21 @@ def _add_provision(parser: argparse.ArgumentParser) -> None:
     way.add_argument("--broker", metavar="HOST", help="MQTT broker, with --wifi")
     what = parser.add_argument_group("what it measures")
     what.add_argument("--driver", help="metering chip (the board's own, else pzem004t)")
+    what.add_argument(
+        "--meter-profile",
+        metavar="NAME",
+        help="a bought meter on the board's second RS-485, by the gateway's profile: sdm120",
+    )
+    what.add_argument("--meter-address", type=int, default=1, metavar="N", help="its address (1)")
+    what.add_argument("--meter-baud", type=int, metavar="B", help="if not as it left the factory")
+    what.add_argument(
+        "--pulses-per-kwh",
+        type=int,
+        nargs="+",
+        default=[],
+        metavar="N",
+        help="S0 outputs of meters, as on their plates: 1000 for one, 1000 800 for load and PV",
+    )
     what.add_argument("--generation", action="store_true", help="a second module measures PV")
     what.add_argument("--limit-w", type=int, metavar="W", help="M-LMD: its fixed limit")
     what.add_argument("--config", type=Path, metavar="FILE", help="fields of config.json that win")
@@ -137,10 +152,12 @@ def _boards(_: argparse.Namespace) -> int:
     for name in known():
         profile = load(name)
         print(f"{name:18} {profile.title} ({profile.chip.word})")
-        for role in ("bus", "metering", "spi", "inputs"):
+        for role in ("bus", "metering", "spi", "i2c", "inputs"):
             pins = getattr(profile, role)
             if pins:
                 print(f"  {role:9} " + ", ".join(f"{key} {pin}" for key, pin in pins.items()))
+        if profile.pulses:
+            print("  pulses    " + ", ".join(map(str, profile.pulses)))
         print("  relays    " + (", ".join(map(str, profile.relays)) or "none"))
         for text in profile.cannot:
             print(f"  cannot    {text}")
@@ -189,6 +206,8 @@ def _provision(options: argparse.Namespace) -> int:
     written = provisioning.write_files(enrolled, drawn, options.out)
     print(f"name       {wishes.name}\naddress    {enrolled.address}")
     print(f"enrolment  {enrolled.data.hex()}")
+    if enrolled.record.calibration is not None:
+        print(f"calibrated {enrolled.record.calibration.hex()}")
     print(f"written    {', '.join(map(str, written))}")
     return 0
 
@@ -205,6 +224,10 @@ def _wishes(options: argparse.Namespace) -> Wishes:
         driver=options.driver,
         generation=options.generation,
         limit_w=options.limit_w,
+        meter_profile=options.meter_profile,
+        meter_address=options.meter_address,
+        meter_baud=options.meter_baud,
+        pulses_per_kwh=tuple(options.pulses_per_kwh),
         extra=read_extra(options.config),
     )
 

@@ -13,11 +13,12 @@ _FOLDER = Path(__file__).parent / "boards"
 _TEXTS = ("title", "chip", "source")
 _TABLES = {
     "bus": {"uart", "tx", "rx", "de"},
-    "metering": {"uart", "tx", "rx"},
+    "metering": {"uart", "tx", "rx", "de"},
+    "i2c": {"i2c", "scl", "sda"},
     "spi": {"spi", "sck", "mosi", "miso", "cs"},
     "inputs": {"reset_pin", "lockout", "opt_out", "tamper", "trip"},
 }
-_LISTS = ("relays", "high", "cannot", "notes")
+_LISTS = ("relays", "high", "pulses", "cannot", "notes")
 LINKS = (RS485, WIFI, BLE)
 
 
@@ -25,8 +26,9 @@ LINKS = (RS485, WIFI, BLE)
 class Profile:
     """One kind of board. Pins by role; a role that is absent is one that the board can't fill.
 
-    `driver`: metering chip on the board, if there is one; `high`: pins that enable what is on the
-    board and are driven high from the start; `cannot` and `notes`: sentences for people.
+    `driver`: metering chip on the board, if there is one; `pulses`: for S0 outputs; `high`: pins
+    that enable what is on the board and are driven high from the start; `cannot` and `notes`:
+    sentences for people.
     """
 
     name: str
@@ -37,6 +39,8 @@ class Profile:
     bus: dict[str, int] = field(default_factory=dict)
     metering: dict[str, int] = field(default_factory=dict)
     spi: dict[str, int] = field(default_factory=dict)
+    i2c: dict[str, int] = field(default_factory=dict)
+    pulses: list[int] = field(default_factory=list)
     inputs: dict[str, int] = field(default_factory=dict)
     relays: list[int] = field(default_factory=list)
     high: list[int] = field(default_factory=list)
@@ -53,8 +57,12 @@ class Profile:
             self._cannot("RS-485: no UART is free for it", "Choose --links wifi.")
 
     def require_together(self, bus: bool, metering: str) -> None:
-        """Raises `BoardCannot` if the bus and the metering (`uart` or `spi`) need the same UART."""
-        if not (self.spi if metering == "spi" else self.metering):
+        """Raises `BoardCannot` without pins for the metering, or if the bus needs the same UART.
+
+        `metering`: `uart`, `spi`, `i2c` or `pulses`.
+        """
+        pins = {"spi": self.spi, "i2c": self.i2c, "pulses": self.pulses}
+        if not pins.get(metering, self.metering):
             self._cannot(f"metering over {metering.upper()}: it has no pins for it", self._others())
         if bus and metering == "uart" and self.bus.get("uart") == self.metering.get("uart"):
             self._cannot(
@@ -135,15 +143,17 @@ def problems(profile: Profile) -> Iterator[str]:
     yield from _clashes(profile)
 
 
-_DRIVEN = frozenset({"relay", "high", "bus.tx", "bus.de", "metering.tx"}) | {
-    f"spi.{name}" for name in ("sck", "mosi", "cs")
+_DRIVEN = frozenset({"relay", "high", "bus.tx", "bus.de", "metering.tx", "metering.de"}) | {
+    *(f"spi.{name}" for name in ("sck", "mosi", "cs")),
+    *(f"i2c.{name}" for name in ("scl", "sda")),
 }
 
 
 def _pins(profile: Profile) -> Iterator[tuple[str, int]]:
-    for table in ("bus", "metering", "spi"):
+    for table in ("bus", "metering", "spi", "i2c"):
         pins: dict[str, int] = getattr(profile, table)
-        yield from ((f"{table}.{k}", v) for k, v in pins.items() if k not in {"uart", "spi"})
+        yield from ((f"{table}.{k}", v) for k, v in pins.items() if k not in {"uart", "spi", "i2c"})
+    yield from (("pulses", pin) for pin in profile.pulses)
     yield from (("relay", pin) for pin in profile.relays)
     yield from (("high", pin) for pin in profile.high)
     yield from (("input", pin) for pin in profile.inputs.values())
@@ -158,6 +168,9 @@ def _clashes(profile: Profile) -> Iterator[str]:
     taken: dict[int, str] = {}
     for role, pin in _pins(profile):
         if role.startswith("metering.") and one_or_other:
+            continue
+        # A board meters over I2C or over a UART: the same pins may serve either.
+        if role.startswith("i2c.") and taken.get(pin, "").startswith("metering."):
             continue
         if pin in taken:
             yield f"pin {pin} is both {taken[pin]} and {role}"

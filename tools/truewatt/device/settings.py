@@ -7,9 +7,11 @@ from typing import Any
 
 from truewatt.device.chips import RS485, WIFI
 from truewatt.device.errors import BadOption, BoardCannot
+from truewatt.device.meter import line as meter_line
 from truewatt.device.profiles import Profile
 
-_SPI_DRIVERS = frozenset({"atm90e32"})
+_PORTS = {"atm90e32": "spi", "ade7953": "i2c", "s0": "pulses"}
+_METER = "rs485_meter"
 _ROOT_DIGITS = 64
 # Where a contact rests without a board: a breaker stays closed, loads that may wait stay open.
 _SAFE = {"mlmd": ["closed"], "meter": ["closed", "open"]}
@@ -17,7 +19,11 @@ _SAFE = {"mlmd": ["closed"], "meter": ["closed", "open"]}
 
 @dataclass(frozen=True)
 class Wishes:
-    """What a person decides about one board. `address` on a bus, or `network` (mqtt's fields)."""
+    """What a person decides about one board. `address` on a bus, or `network` (mqtt's fields).
+
+    `meter_profile`: the gateway's name of a bought meter on the board's second RS-485;
+    `pulses_per_kwh` of S0 outputs, a channel each.
+    """
 
     role: str
     name: str
@@ -30,21 +36,25 @@ class Wishes:
     generation: bool = False
     limit_w: int | None = None
     extra: dict[str, Any] | None = None
+    meter_profile: str | None = None
+    meter_address: int = 1
+    meter_baud: int | None = None
+    pulses_per_kwh: tuple[int, ...] = ()
 
 
 def compose(profile: Profile, wishes: Wishes) -> dict[str, Any]:
     """The configuration. Raises `BoardCannot`, `BadOption`."""
-    driver = wishes.driver or profile.driver or "pzem004t"
-    metering = "spi" if driver in _SPI_DRIVERS else "uart"
-    _require(profile, wishes, metering)
+    driver = _driver(profile, wishes)
+    port = _PORTS.get(driver, "uart")
+    _require(profile, wishes, port)
     config: dict[str, Any] = {
         "role": wishes.role,
         "name": wishes.name,
         "chain_id": wishes.chain_id,
         "area": wishes.area,
         "operator_root": wishes.operator_root,
-        "metering": {"driver": driver} | (profile.spi if metering == "spi" else profile.metering),
-        "channels": _channels(wishes),
+        "metering": {"driver": driver} | _metering(profile, wishes, port),
+        "channels": _channels(wishes, driver),
         "relays": [
             {"pin": pin, "safe": safe}
             for pin, safe in zip(profile.relays, _SAFE[wishes.role], strict=False)
@@ -56,9 +66,49 @@ def compose(profile: Profile, wishes: Wishes) -> dict[str, Any]:
         config["mqtt"] = wishes.network
     if profile.high:
         config["high"] = profile.high
+    if profile.chip.reset_register is not None:
+        config["reset_register"] = profile.chip.reset_register
     if wishes.role == "mlmd":
         config |= _breaker(profile, wishes)
     return config | (wishes.extra or {})
+
+
+def _driver(profile: Profile, wishes: Wishes) -> str:
+    implied = {_METER} if wishes.meter_profile else set()
+    implied |= {"s0"} if wishes.pulses_per_kwh else set()
+    if len(implied | ({wishes.driver} if wishes.driver else set())) > 1:
+        raise BadOption(
+            "more than one way to measure",
+            wishes.name,
+            "Give one of --driver, --meter-profile and --pulses-per-kwh.",
+        )
+    if wishes.driver in (_METER, "s0") and not implied:
+        option = "--meter-profile" if wishes.driver == _METER else "--pulses-per-kwh"
+        raise BadOption(f"{wishes.driver} needs more", "--driver", f"Give {option}.")
+    return wishes.driver or next(iter(implied), None) or profile.driver or "pzem004t"
+
+
+def _metering(profile: Profile, wishes: Wishes, port: str) -> dict[str, Any]:
+    """Pins of the port, and what only the driver on it needs."""
+    if port == "spi":
+        return dict(profile.spi)
+    if port == "i2c":
+        return dict(profile.i2c)
+    if port == "pulses":
+        count = len(wishes.pulses_per_kwh)
+        if count > len(profile.pulses):
+            raise BoardCannot(
+                f"{profile.name} has {len(profile.pulses)} pins for S0 outputs, not {count}",
+                profile.title,
+                "Choose another board, or name pins in --config.",
+            )
+        return {"pins": profile.pulses[:count], "pulses_per_kwh": list(wishes.pulses_per_kwh)}
+    pins = {name: pin for name, pin in profile.metering.items() if name != "de"}
+    if wishes.meter_profile is None:
+        return pins
+    if "de" in profile.metering:
+        pins["de"] = profile.metering["de"]
+    return pins | meter_line(wishes.meter_profile, wishes.meter_baud)
 
 
 def _require(profile: Profile, wishes: Wishes, metering: str) -> None:
@@ -73,11 +123,16 @@ def _require(profile: Profile, wishes: Wishes, metering: str) -> None:
         )
 
 
-def _channels(wishes: Wishes) -> list[dict[str, Any]]:
+def _channels(wishes: Wishes, driver: str) -> list[dict[str, Any]]:
+    first = wishes.meter_address if driver == _METER else 1
     if wishes.role == "mlmd":
-        return [{"kind": "section", "energy": "grid", "sensor": 1}]
-    load = {"kind": "load", "energy": "grid", "sensor": 1}
+        return [{"kind": "section", "energy": "grid", "sensor": first}]
+    load = {"kind": "load", "energy": "grid", "sensor": first}
     generation = {"kind": "generation", "energy": "solar", "sensor": 2}
+    if wishes.generation and driver == _METER:
+        raise BadOption(
+            "one meter behind a board", "--generation", "It tells import from export itself."
+        )
     return [load, generation] if wishes.generation else [load]
 
 
