@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from truewatt.device import chips, esptool, image, profiles, settings
+from truewatt.device import calibration, chips, esptool, image, profiles, settings
 from truewatt.device.errors import BadOption, BadProfile, BoardCannot, NotInFirmware, UnknownBoard
 
 ROOT_KEY = "cd" * 32
@@ -198,3 +198,35 @@ def test_a_meter_that_a_board_cannot_have_is_refused_by_name(
 def test_wishes_that_contradict_each_other_are_refused(more: dict, why: str) -> None:
     with pytest.raises(BadOption, match=why):
         settings.compose(profiles.load("esp32-devkitc"), wishes("meter", **more))
+
+
+@pytest.mark.parametrize(
+    ("driver", "phase"), [("ade7953", -20), ("atm90e32", 0), ("bl0942", 0), ("cse7766", 0)]
+)
+def test_the_firmware_takes_the_calibration_that_the_tool_makes(
+    driver: str, phase: int, micropython_native: list[str], tmp_path: Path
+) -> None:
+    pairs = {"voltage": (228.1, 230.0), "power": (2046, 2001)}
+    found = calibration.found(driver, pairs, phase)
+    assert found["voltage"] == [1_008_330, 0]
+    assert found["power"] == [978_006, 0]
+    assert found["energy"] == 978_006
+    config = settings.compose(profiles.load("esp32-devkitc"), wishes("meter", driver=driver))
+    config["channels"][0]["calibration"] = found
+    assert firmware_reads(config, micropython_native, tmp_path) == "read"
+    found["power"] = [978_007, 0]
+    assert "calibration.check" in firmware_reads(config, micropython_native, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("driver", "pairs", "phase", "why"),
+    [
+        ("bl0942", {"power": (200, 0)}, 0, "power: 200 and 0"),
+        ("bl0942", {"power": (2, 2000)}, 0, "1e[+]03 times"),
+        ("bl0942", {}, 5, "can't correct it"),
+        ("ade7953", {}, 384, "383 steps at most"),
+    ],
+)
+def test_what_is_no_calibration_is_refused(driver: str, pairs: dict, phase: int, why: str) -> None:
+    with pytest.raises(BadOption, match=why):
+        calibration.found(driver, pairs, phase)

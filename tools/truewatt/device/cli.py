@@ -2,12 +2,22 @@
 
 import argparse
 import getpass
+import json
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from truewatt.device import cli_release, esptool, image, logs, provisioning, release, update
+from truewatt.device import (
+    calibration,
+    cli_release,
+    esptool,
+    image,
+    logs,
+    provisioning,
+    release,
+    update,
+)
 from truewatt.device.errors import BadOption, DeviceError
 from truewatt.device.flash import damaged, flash, listed, read_manifest
 from truewatt.device.label import label
@@ -46,6 +56,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     boards = commands.add_parser("boards", help="list the boards that are known, with their pins")
     boards.set_defaults(run=_boards)
+    what = "the calibration of a chip, from what it showed and what a reference meter did"
+    calibrating = commands.add_parser("calibration", help=what, description=what)
+    calibrating.set_defaults(run=_calibration)
+    _add_calibration(calibrating)
     _add_flash(_at_port(commands, "flash", _flash, "bring the firmware to a board, and verify it"))
     _add_provision(
         _at_port(commands, "provision", _provision, "make its key, configure it, label it")
@@ -61,6 +75,23 @@ def _parser() -> argparse.ArgumentParser:
     shown.add_argument("--seconds", type=float, metavar="S", help="stop after S seconds (else: ^C)")
     _at_port(commands, "factory-reset", _factory_reset, "destroy key, configuration and journal")
     return parser
+
+
+def _add_calibration(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--driver", required=True, choices=calibration.DRIVERS)
+    for name in ("voltage", "current", "power", "energy"):
+        parser.add_argument(
+            f"--{name}", type=float, nargs=2, metavar=("SHOWN", "REFERENCE"), help="in any unit"
+        )
+    parser.add_argument("--phase", type=int, default=0, metavar="STEPS", help="ADE7953 only")
+
+
+def _calibration(options: argparse.Namespace) -> int:
+    names = ("voltage", "current", "power", "energy")
+    pairs = {name: getattr(options, name) for name in names if getattr(options, name)}
+    found = calibration.found(options.driver, pairs, options.phase)
+    print(json.dumps({"calibration": found}))
+    return 0
 
 
 def _at_port(commands: Any, name: str, run: Any, summary: str) -> argparse.ArgumentParser:
