@@ -15,6 +15,9 @@ _BUS_BUFFER_BYTES = 600
 _METERING_BUFFER_BYTES = 64
 _BROWN_OUT_CODE = 15
 
+reset = machine.reset
+"""Start the board anew. The port's own function: it outlasts this module."""
+
 
 def open_store() -> Store:
     """The board's persistent values."""
@@ -96,11 +99,6 @@ class Board:
         """The M-LMD's lock-out reset, to ground."""
         pin = self._config.breaker.reset_pin
         return None if pin is None else _input(pin)
-
-
-def reset() -> None:
-    """Start the board anew."""
-    machine.reset()
 
 
 def _input(pin: int) -> "machine.Pin":

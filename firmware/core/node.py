@@ -53,7 +53,8 @@ class Node:
             raise NotProvisioned("no key on this board", "NVS key seed", "provision it")
         self.config = config
         self.role = config.role
-        self.board = board
+        self.board = board  # until the start is over
+        self._browned_out = board.reset_cause == BROWN_OUT
         self.store = board.store
         self.clock = Clock(time)
         self.events = EventQueue()
@@ -120,7 +121,7 @@ class Node:
         for relay, bit in zip(self.relays, codes.RELAY_CLOSED):
             if relay.closed():
                 bits |= bit
-        if self.board.reset_cause == BROWN_OUT:
+        if self._browned_out:
             bits |= codes.BROWN_OUT
         for channel in self.poller.channels:
             if channel.faulty:
@@ -162,7 +163,7 @@ class Node:
         gc.threshold(_GC_THRESHOLD_BYTES)
         watchdog = self.board.watchdog()
         self.liveness = Liveness(watchdog, self.clock, max(5000, self.config.wdt_ms))
-        await self._start()
+        await self._begin()
         recorder = Recorder(self._kind, self.poller, self.chain, self.clock, self.config)
         recorder.extra = self.record_extra
         links = self._links()
@@ -171,6 +172,7 @@ class Node:
             from update import trial
 
             links.append(trial.run(self, self._kind))
+        self._shed()
         gc.collect()
         log("node", "%s runs, %d bytes free" % (self.config.name, gc.mem_free()))
         await asyncio.gather(
@@ -180,6 +182,11 @@ class Node:
             self._keep_house(),
             self.events.run(self.chain),
         )
+
+    def _shed(self) -> None:
+        from core.shed import shed
+
+        shed(self)
 
     def _links(self) -> list:
         """What each way to the gateway has to run; a way that is not used takes no heap."""
@@ -202,7 +209,7 @@ class Node:
             runs += [ble_link(self, inbox).run(), inbox.run()]
         return runs
 
-    async def _start(self) -> None:
+    async def _begin(self) -> None:
         if self.inputs:
             await self.inputs.look()
         # Before anything that may fail: a board whose flash is broken still serves its loads.

@@ -11,6 +11,7 @@ import os
 from core.log import log
 from links import board_status
 from links import mqtt_client as mqtt
+from links.mqtt_packets import MqttError
 from wireformat import codes, mqtt_map
 from wireformat.control import Ack
 
@@ -49,7 +50,7 @@ class MqttLink:
             started_ms = self._node.clock.up_ms()
             try:
                 await self._session()
-            except (OSError, EOFError, ValueError, mqtt.p.MqttError) as error:
+            except (OSError, EOFError, ValueError, MqttError) as error:
                 log("mqtt", "%r" % error)
             except asyncio.TimeoutError:
                 log("mqtt", "no answer in time")

@@ -1,6 +1,5 @@
 """The M-LMD: measures its section of the feeder and breaks it on overload."""
 
-from board import Board, open_store, reset
 from core import node
 from mlmd.breaker import Breaker, holds_open
 from wireformat import codes
@@ -69,6 +68,15 @@ class Mlmd(node.Node):
 
 def run(config: object) -> None:
     """Work as an M-LMD; returns only by a restart of the board."""
+    from board import reset
+
+    node.run(_node(config), reset)
+
+
+def _node(config: object) -> node.Node:
+    # Not held here: what made the hardware objects leaves the heap after the start.
+    from board import Board, open_store
+
     store = open_store()
     held_open = (0,) if holds_open(store) else ()
-    node.run(Mlmd(Board(config, store, held_open), config), reset)
+    return Mlmd(Board(config, store, held_open), config)

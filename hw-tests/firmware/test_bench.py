@@ -5,14 +5,13 @@ import subprocess
 
 import pytest
 
-from truewatt.bench._firmware_scripts import BOARD
+from truewatt.bench._firmware_scripts import RUN, bench_tree
 from truewatt.bench.firmware import _firmware
-from truewatt.emulator.mpy_tree import build_tree
 
 
 @pytest.mark.parametrize("work", ["record", "forged", "executed"])
 def test_the_measured_work_runs(micropython_32bit, work):
-    tree = build_tree(_firmware(), tuple(micropython_32bit))
+    tree = bench_tree(_firmware(), tuple(micropython_32bit))
     done = subprocess.run(
         [
             "/bin/sh",
@@ -21,7 +20,7 @@ def test_the_measured_work_runs(micropython_32bit, work):
             "sh",
             *micropython_32bit,
             "-c",
-            BOARD,
+            RUN,
             work,
             "2",
         ],

@@ -40,6 +40,8 @@ class Pins(threading.Thread):
         lines = link.makefile("rb")
         if lines.readline() == b"pins\n":
             self.board = link
+        else:
+            link.sendall(b"o")  # mains: the supply was off before
         for line in lines:
             what, pin, level = line.decode().split()
             if what == "in":

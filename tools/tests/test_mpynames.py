@@ -1,4 +1,4 @@
-"""Short private names: same behaviour, no two that meet, nothing that others look up by name."""
+"""Short names: same behaviour, no two that meet, nothing that others look up by name."""
 
 from truewatt.mpynames import rename, short_names
 
@@ -31,26 +31,29 @@ def run():
 """
 
 
-def run(sources):
+def run(sources, total="total"):
     spaces = {}
     for module, text in sources.items():
         scope = dict(spaces.get("base", {}))
         exec(compile(text.replace("from base import Base", ""), module, "exec"), scope)
         spaces[module] = scope
-    return spaces["child"]["Child"]().total(), spaces["other"]["run"]()
+    return getattr(spaces["child"]["Child"](), total)(), spaces["other"]["run"]()
 
 
 def test_what_runs_runs_as_before():
     sources = {"base": BASE, "child": CHILD, "other": OTHER}
     names = short_names(sources, {})
     short = {module: rename(text, names) for module, text in sources.items()}
-    assert run(short) == run(sources) == (101, 8)
+    assert run(short, names["total"]) == run(sources) == (101, 8)
     assert "_first_thing" not in short["base"]
     assert max(len(name) for name in names.values()) == 2
+    assert names["total"].isupper()
+    assert names["_step"].startswith("_")
 
 
 def test_names_that_can_meet_differ_and_others_are_shared():
     names = short_names({"base": BASE, "child": CHILD, "other": OTHER}, {})
+    assert names["total"] != names["self"]
     family = {names[n] for n in ("_first_thing", "_step", "_second_thing", "_START_VALUE")}
     assert len(family) == 4
     assert family & {names["_helper"], names["_argument"], names["_counter"]}
@@ -66,10 +69,51 @@ def test_what_others_may_look_up_stays():
         "        self._used_by_main = 1\n"
     )
     names = short_names({"a": text}, {"main": "print(a._used_by_main)"})
-    assert set(names) == {"_by_name"}
+    assert set(names) == {"_by_name", "self"}
     assert "_mpy" in rename(text, names)
 
 
 def test_a_short_name_is_none_that_is_taken():
     names = short_names({"a": "_a = 1\n_long_name = 2\nprint(x._b)\n"}, {})
     assert names["_long_name"] not in {"_a", "_b"}
+
+
+def test_public_names_that_somebody_asks_for_by_their_text_stay():
+    text = """
+import machine
+from outside import given
+class NamedError(ValueError):
+    "What a person reads."
+class Thing:
+    "Whatever this says: 'in_a_docstring'."
+    def __init__(self, in_a_docstring: "in_an_annotation", in_an_annotation):
+        self.field = getattr(self, "looked_up")
+        self.read = given(keyword=machine.Pin)
+    def looked_up(self, uint, keyword):
+        return uint
+"""
+    other = "def other(x): return uint(x)\n"
+    names = short_names({"a.b": text, "a.c": other}, {"main": "import a.b; print(a.b.Thing)"})
+    assert set(names) == {"self", "in_a_docstring", "in_an_annotation", "field", "other", "x"}
+
+
+def test_what_people_call_at_the_console_keeps_its_name():
+    text = "LIMIT = 3\ndef configure(amount):\n    return amount + LIMIT\n"
+    assert set(short_names({"provision": text}, {})) == {"amount"}
+    assert set(short_names({"core.provision": text}, {})) == {"amount", "LIMIT", "configure"}
+
+
+def test_an_attribute_that_a_stranger_sets_shares_its_name_with_nobody():
+    bag = "class Bag:\n    pass\n"
+    giver = "def give(bag):\n    bag.given = 1\n"
+    others = {f"m.n{n}": f"def f{n}(a{n}):\n    return a{n}.b{n}\n" for n in range(3)}
+    names = short_names({"m.bag": bag, "m.giver": giver, **others}, {})
+    assert list(names.values()).count(names["given"]) == 1
+    assert names["f0"] == names["f1"] == names["f2"]
+
+
+def test_viper_keeps_its_types_and_generators_stay_what_they_are():
+    text = "@micropython.viper\ndef turn(where: ptr8) -> int:\n    return int(where)\n"
+    names = short_names({"a.b": text}, {})
+    assert set(names) == {"turn", "where"}
+    assert f"def {names['turn']}({names['where']}: ptr8) -> int:" in rename(text, names)

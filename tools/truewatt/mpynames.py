@@ -1,45 +1,46 @@
-"""Short private names for a board's modules, given before they are compiled.
+"""Short names for a board's modules, given before they are compiled.
 
-MicroPython keeps every name of every loaded module in RAM: some 16 bytes for a name like
-`_fallback_at_ms`, and there are five hundred of them. A name that begins with one underscore is
-nobody else's business, so each gets a short one; and because two names that can never meet in
-one module or object may have the same, a few dozen are enough.
+MicroPython keeps every name of every loaded module in RAM: its text, length, hash and a pointer,
+some 16 bytes for a name like `fallback_at_ms`, and there are more than a thousand of them. Most are
+known to nobody but the firmware itself, so each gets a short one; and because two names that can
+never meet in one module or object may have the same, a hundred and some are enough.
 
-Public names stay: they are wire fields, configuration keys, or called by name.
+`truewatt.mpykept` says which names stay. Private names become `_a`, public ones `A`.
 """
 
 import ast
-import re
 import string
 from collections import defaultdict
 from collections.abc import Iterator
 
-_PRIVATE = re.compile(r"_[A-Za-z0-9][A-Za-z0-9_]*$")
+from truewatt.mpykept import bare, identifiers, is_private, kept_names
+
 _LETTERS = string.ascii_lowercase + string.digits
 
 
 def short_names(sources: dict[str, str], verbatim: dict[str, str]) -> dict[str, str]:
-    """Private name -> short name, for all modules of a tree together.
+    """Name -> short name, for all modules of a tree together.
 
     `sources`: module -> source, of those that will be renamed; `verbatim`: of those that stay as
     they are, whose names therefore stay too.
     """
-    trees = {module: ast.parse(source) for module, source in sources.items()}
-    kept = {name for text in verbatim.values() for name in _names(ast.parse(text))}
-    kept |= {text for tree in trees.values() for text in _strings(tree)}
+    trees = {module: bare(ast.parse(source)) for module, source in sources.items()}
+    kept = kept_names(trees, [ast.parse(text) for text in verbatim.values()])
     defined = {name for tree in trees.values() for name in _defined(tree)} - kept
     domains = _domains(trees)
     meets: dict[str, set[int]] = defaultdict(set)
     for module, tree in trees.items():
-        for name in _names(tree):
+        for name in identifiers(tree):
             if name in defined:
                 meets[name].add(domains[module])
-    return _coloured(meets, kept | {name for tree in trees.values() for name in _names(tree)})
+    for name in {name for tree in trees.values() for name in _given_to_others(tree)} & defined:
+        meets[name].update(domains.values())
+    return _coloured(meets, kept | {name for tree in trees.values() for name in identifiers(tree)})
 
 
 def rename(source: str, names: dict[str, str]) -> str:
-    """The same module with short names."""
-    tree = _Renamer(names).visit(ast.parse(source))
+    """The same module with short names, without docstrings and annotations."""
+    tree = _Renamer(names).visit(bare(ast.parse(source)))
     return ast.unparse(ast.fix_missing_locations(tree)) + "\n"
 
 
@@ -49,51 +50,58 @@ def _coloured(meets: dict[str, set[int]], taken: set[str]) -> dict[str, str]:
     found = {}
     for name in sorted(meets, key=lambda name: (-len(meets[name]), name)):
         forbidden = set().union(*(used[domain] for domain in meets[name]))
-        short = next(word for word in _words() if word not in forbidden and word not in taken)
+        words = _words(is_private(name))
+        short = next(word for word in words if word not in forbidden and word not in taken)
         for domain in meets[name]:
             used[domain].add(short)
         found[name] = short
     return found
 
 
-def _words() -> Iterator[str]:
-    yield from ("_" + letter for letter in string.ascii_lowercase)
-    yield from ("_" + a + b for a in string.ascii_lowercase for b in _LETTERS)
+def _words(private: bool) -> Iterator[str]:
+    """No local variable begins with a capital letter; a generator that does is a public one."""
+    first = ["_" + a for a in string.ascii_lowercase] if private else list(string.ascii_uppercase)
+    yield from first
+    yield from (a + b for a in first for b in _LETTERS)
 
 
-def _names(tree: ast.AST) -> Iterator[str]:
-    """Every private name that occurs, as what it may be."""
-    for node in ast.walk(tree):
-        for field in ("id", "attr", "name", "arg", "asname"):
-            value = getattr(node, field, None)
-            if isinstance(value, str) and _PRIVATE.match(value):
-                yield value
-        if isinstance(node, ast.Global | ast.Nonlocal):
-            yield from (name for name in node.names if _PRIVATE.match(name))
+def _defined(tree: ast.AST, inside: bool = False) -> Iterator[str]:
+    """Names that the module itself makes, but for local variables, which have no names on a board.
 
-
-def _defined(tree: ast.AST) -> Iterator[str]:
-    """Private names that the module itself makes: not those of the interpreter's modules."""
-    for node in ast.walk(tree):
-        made: object = None
+    Not those of the interpreter's modules: what is only asked for is not made.
+    """
+    for node in ast.iter_child_nodes(tree):
+        local = inside
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            made = node.name
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            made = node.id
+            yield from _not_dunder(node.name)
+            local = not isinstance(node, ast.ClassDef)
+        elif isinstance(node, ast.Lambda):
+            local = True
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and not inside:
+            yield from _not_dunder(node.id)
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-            made = node.attr
+            yield from _not_dunder(node.attr)
         elif isinstance(node, ast.arg):
-            made = node.arg
-        if isinstance(made, str) and _PRIVATE.match(made):
-            yield made
+            yield from _not_dunder(node.arg)
+        elif isinstance(node, ast.Global):
+            yield from node.names
+        elif isinstance(node, ast.alias) and node.asname is not None:
+            yield node.asname
+        yield from _defined(node, local)
 
 
-def _strings(tree: ast.AST) -> Iterator[str]:
-    """Texts that look like private names: somebody may look an attribute up by them."""
+def _not_dunder(name: str) -> Iterator[str]:
+    if not name.startswith("__"):
+        yield name
+
+
+def _given_to_others(tree: ast.AST) -> Iterator[str]:
+    """Attributes set on other objects than `self`: their classes need not mention them."""
     for node in ast.walk(tree):
-        text = node.value if isinstance(node, ast.Constant) else None
-        if isinstance(text, str) and _PRIVATE.match(text):
-            yield text
+        if not isinstance(node, ast.Attribute) or not isinstance(node.ctx, ast.Store):
+            continue
+        if not (isinstance(node.value, ast.Name) and node.value.id == "self"):
+            yield node.attr
 
 
 def _domains(trees: dict[str, ast.Module]) -> dict[str, int]:

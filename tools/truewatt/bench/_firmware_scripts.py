@@ -6,6 +6,27 @@ Argument 3: "marks" at each turn of the event loop; "log" what the flash is aske
 once more, which shows what a flash of RAM costs by itself.
 """
 
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from truewatt.emulator.mpy_tree import build_tree
+
+RUN = "import bench_board"
+
+
+def bench_tree(firmware: Path, interpreter: tuple[str, ...]) -> Path:
+    """The firmware as boards load it, with the program below as one more of its modules.
+
+    Public names are shortened when modules are compiled, so what uses them is compiled with them.
+    """
+    with TemporaryDirectory(prefix="truewatt-bench-") as scratch:
+        copy = Path(scratch) / firmware.name
+        shutil.copytree(firmware, copy, ignore=shutil.ignore_patterns("__pycache__", "tests"))
+        (copy / "bench_board.py").write_text(BOARD, encoding="utf-8")
+        return build_tree(copy, interpreter)
+
+
 BOARD = """
 import sys
 

@@ -13,13 +13,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from truewatt.bench._figures import MILLION, Figure, esp32_ms, print_table, progress
-from truewatt.bench._firmware_scripts import BOARD
+from truewatt.bench._firmware_scripts import RUN, bench_tree
 from truewatt.bench._instructions import count_instructions
 from truewatt.bench.crypto import operation_counts
 from truewatt.cli import run
 from truewatt.emulator.board import NO_CHARGES, BoardSpec, EmulatedBoard
 from truewatt.emulator.board_files import FLASH_BYTES
-from truewatt.emulator.mpy_tree import build_tree, compile_tree
+from truewatt.emulator.mpy_tree import compile_tree
 from truewatt.emulator.physics.channel import Channel
 from truewatt.emulator.wires.atm90e32 import Atm90e32Chip, Balanced
 from truewatt.emulator.wires.tty import Tty
@@ -50,8 +50,8 @@ def _firmware() -> Path:
 def _flash_of_ram(path: Path, what: str) -> int:
     """What the flash of RAM costs in REPEATS pieces of work: a chip's is no Python."""
     replayed, logged = (
-        count_instructions(BOARD, path, what, str(REPEATS), option).total
-        - count_instructions(BOARD, path, what, "0", option).total
+        count_instructions(RUN, path, what, str(REPEATS), option).total
+        - count_instructions(RUN, path, what, "0", option).total
         for option in ("replay", "log")
     )
     return replayed - logged
@@ -62,11 +62,11 @@ def _work(tree: Path) -> Iterator[Figure]:
     longest = 0
     for what, name, limit in _WORK:
         progress(f"counting instructions: {name}")
-        none = count_instructions(BOARD, path, what, "0").total
-        some = count_instructions(BOARD, path, what, str(REPEATS)).total
+        none = count_instructions(RUN, path, what, "0").total
+        some = count_instructions(RUN, path, what, str(REPEATS)).total
         count = (some - none - _flash_of_ram(path, what)) // REPEATS
         yield Figure(name, count, "instructions", limit, esp32_ms(count))
-        longest = max(longest, *count_instructions(BOARD, path, what, "2", "marks").between_marks)
+        longest = max(longest, *count_instructions(RUN, path, what, "2", "marks").between_marks)
     yield Figure(
         "longest stretch without a yield", longest, "instructions", SLICE, esp32_ms(longest)
     )
@@ -155,7 +155,7 @@ def measure() -> Iterator[Figure]:
         arm = micropython("armhf")
         compile_package(_firmware() / "crypto", scratch / "arm", native_march(arm))
         yield from list(operation_counts(scratch / "arm"))[:2]
-        yield from _work(build_tree(_firmware(), tuple(arm)))
+        yield from _work(bench_tree(_firmware(), tuple(arm)))
         for role in ("meter", "mlmd"):
             yield _free_heap(scratch / role, role)
         yield from _images(scratch)

