@@ -35,7 +35,7 @@ _SILENT = (NoReply, GarbledReply, WrongReply, FrameLost, ModbusRefused, NotABoar
 """Failures that cost the bus time, so that the board is visited less often."""
 
 LANES = 2
-REOPEN_FIRST_S, REOPEN_MOST_S = 0.2, 5.0
+REOPEN_FIRST_S, REOPEN_MOST_S = 0.2, 2.0
 GARBLED_FOR_TWO = 4
 STORE_RETRY_S = 1.0
 

@@ -5,6 +5,7 @@ One loop, no thread: `run_for` and `until` sign, publish, listen and connect aga
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -23,6 +24,9 @@ WINDOW = 48
 
 AGAIN_S = 0.5
 """After this long without an ack a board sends again what it holds."""
+
+FORGED_SHARE = 0.03
+"""Of what is published, what nobody signed: a record with a bit flipped somewhere."""
 
 _TICK_S = 0.01
 
@@ -46,6 +50,8 @@ class Fleet:
         self._heard_s = dict.fromkeys(self._by_address, time.monotonic())
         self._pause_s, self._due_s = 1 / rate, time.monotonic()
         self._turn = 0
+        self._rng = random.Random("fleet")
+        self.forged = 0
         self.acks = 0
         self.progress = 0
         """Acks that covered records which none had covered before."""
@@ -103,10 +109,22 @@ class Fleet:
             return
         if at == len(device.journal):
             device.sign()
-        assert self._client is not None
-        payload = bytes((Reading.CODE,)) + device.journal[at]
-        self._client.publish(m.topic(AREA, device.address, m.REC), payload, 1)
+        if self._rng.random() < FORGED_SHARE:
+            self._publish(device, self._forgery(device.journal[at]))
+            self.forged += 1
+        self._publish(device, device.journal[at])
         self._sent[device.address] = at + 1
+
+    def _publish(self, device: Device, data: bytes) -> None:
+        assert self._client is not None
+        payload = bytes((Reading.CODE,)) + data
+        self._client.publish(m.topic(AREA, device.address, m.REC), payload, 1)
+
+    def _forgery(self, data: bytes) -> bytes:
+        """The next record, but for one bit: its values, its place, or its signature."""
+        forged = bytearray(data)
+        forged[self._rng.randrange(len(data))] ^= 1 << self._rng.randrange(8)
+        return bytes(forged)
 
     def _told(self, message: paho.MQTTMessage) -> None:
         try:

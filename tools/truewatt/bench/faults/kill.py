@@ -77,6 +77,7 @@ def settle(site: Site, fleet: Fleet, tally: Tally) -> None:
         tally.found(Verdict(broken=1), f"not all was acked in the end: {site.log()}")
     site.kill_gateway()
     tally.acked = sum(device.acked + 1 for device in fleet.devices)
+    tally.note("forgeries among the records", fleet.forged)
     tally.found(look(site, fleet), "the end")
     fleet.close()
     store = site.store()
