@@ -1,30 +1,22 @@
-"""Records of many boards at once: signatures in threads, rules in order, one commit for all.
+"""Records of many boards at once: signatures beside, rules in order, one commit for all.
 
-    await ingest.examine(arrivals)          # curve work, outside the interpreter's lock
+    await ingest.examine(arrivals)          # curve work, in other processes
     taken = await ingest.settle(arrivals)   # judged and committed; only now may anything be acked
 
 The rules are `admit`'s, the same as for a record that was read over a bus. Who sent a record is
 known from its signature alone.
 """
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-
-from nacl.bindings import crypto_sign_open
-from nacl.exceptions import BadSignatureError
 
 from gateway.admit import AdmissionRefused, Board, fast
 from gateway.admit.errors import UnknownKey
 from gateway.collect.tools import Tools
 from gateway.ingest_chain import Chain
 from gateway.store import Batch, Head, Refusal, Store, StoreConflict
-
-THREADS = 2
-_CHUNK = 32
-"""Signatures that a thread checks at a time: enough to outweigh the hand-over."""
+from gateway.verifiers import Verifiers
 
 MAX_CHAINS = 4096
 """Boards whose chains are held in memory; others are looked up when they send."""
@@ -66,23 +58,32 @@ class Taken:
 
 
 class Ingest:
-    """One for all links that push; `close` ends its threads."""
+    """One for all links that push; `close` ends its threads and processes."""
 
-    def __init__(self, tools: Tools, threads: int = THREADS) -> None:
+    def __init__(self, tools: Tools) -> None:
         self._tools = tools
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="verify")
+        self.verifiers = Verifiers()
         self._chains: OrderedDict[bytes, Chain] = OrderedDict()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Let the checks under way end."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        await self.verifiers.close()
 
     async def examine(self, arrivals: Sequence[Arrival]) -> None:
         """Find each record's signer and check its signature, where the cheap tests pass."""
-        loop = asyncio.get_running_loop()
-        chunks = [arrivals[at : at + _CHUNK] for at in range(0, len(arrivals), _CHUNK)]
-        work = [loop.run_in_executor(self._pool, self._examine, chunk) for chunk in chunks]
-        await asyncio.gather(*work)
+        admission = self._tools.admission
+        known, jobs = [], []
+        for arrival in arrivals:
+            envelope = fast.split(arrival.code, arrival.data, admission.chain_id)
+            board = envelope and admission.find_board(envelope.kid)
+            if envelope is None or not board or not _may_send(board, arrival.code):
+                continue
+            arrival.board = board
+            known.append((arrival, envelope))
+            jobs.append((board.public_key, envelope.signed))
+        for (arrival, envelope), held in zip(known, await self.verifiers.check(jobs), strict=True):
+            if held:
+                arrival.envelope = envelope
 
     async def settle(self, arrivals: Sequence[Arrival]) -> Taken:
         """Judge and commit. Raises `StoreError`; then nothing took effect."""
@@ -93,23 +94,6 @@ class Ingest:
         if taken.records:
             self._tools.on_records()
         return taken
-
-    # ---- in the threads ------------------------------------------------------------------------
-
-    def _examine(self, arrivals: Sequence[Arrival]) -> None:
-        admission = self._tools.admission
-        for arrival in arrivals:
-            envelope = fast.split(arrival.code, arrival.data, admission.chain_id)
-            board = envelope and admission.find_board(envelope.kid)
-            if envelope is None or not board or not _may_send(board, arrival.code):
-                continue
-            arrival.board = board
-            try:
-                # libsodium's rule, as in `admit.admission.check_signature`.
-                crypto_sign_open(envelope.signature + envelope.to_be_signed, board.public_key)
-            except (BadSignatureError, ValueError):
-                continue
-            arrival.envelope = envelope
 
     # ---- in the store's thread -----------------------------------------------------------------
 

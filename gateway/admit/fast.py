@@ -28,15 +28,22 @@ _EMPTY_MAP, _BYTES_8 = 0xA0, 0x58
 
 
 class Envelope:
-    """A record's parts, by their fixed places; nothing of it is checked beyond those."""
+    """A record's parts, by their fixed places; nothing of it is checked beyond those.
 
-    __slots__ = ("kid", "payload", "signature", "to_be_signed")
+    `signed`: the signature, then the bytes that it covers.
+    """
 
-    def __init__(self, kid: bytes, payload: bytes, signature: bytes, to_be_signed: bytes) -> None:
+    __slots__ = ("kid", "payload", "signed")
+
+    def __init__(self, kid: bytes, payload: bytes, signed: bytes) -> None:
         self.kid = kid
         self.payload = payload
-        self.signature = signature
-        self.to_be_signed = to_be_signed
+        self.signed = signed
+
+    @property
+    def to_be_signed(self) -> bytes:
+        """What the signature covers (RFC 9052 section 4.4)."""
+        return self.signed[cose.SIGNATURE_BYTES :]
 
 
 def split(code: int, data: bytes, chain_id: str) -> Envelope | None:
@@ -53,9 +60,8 @@ def split(code: int, data: bytes, chain_id: str) -> Envelope | None:
     return Envelope(
         data[_KID_AT:_MAP_AT],
         data[_PAYLOAD_AT + 2 : body],
-        data[body + 2 :],
         # The signed structure holds the same encodings of header and payload as the envelope.
-        _CONTEXT + data[2:_MAP_AT] + aad + data[_PAYLOAD_AT:body],
+        data[body + 2 :] + _CONTEXT + data[2:_MAP_AT] + aad + data[_PAYLOAD_AT:body],
     )
 
 

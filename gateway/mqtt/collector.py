@@ -1,6 +1,6 @@
 """All boards behind one broker: connect and stay connected, take records in, ack after the commit.
 
-socket -> intake -> signatures (threads) -> rules and commit (store's thread) -> PUBACK, signed ack
+socket -> intake -> signatures (processes) -> rules, commit (store's thread) -> PUBACK, signed ack
 """
 
 import asyncio
@@ -90,7 +90,7 @@ class MqttCollector:
                 group.create_task(self.acker.run(), name="mqtt acks")
                 group.create_task(self._forget(), name="mqtt notices")
         finally:
-            self.ingest.close()
+            await self.ingest.close()
 
     async def command(self, device: bytes, data: bytes) -> None:
         """Bring a signed command to `device`; as `collect.collector.Collector.command`."""

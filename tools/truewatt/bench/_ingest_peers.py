@@ -1,20 +1,47 @@
-"""A peer for comparison: bare paho, which takes messages at QoS 1 and does nothing with them."""
+"""Peers in the same run: what others do with the same messages on the same machine.
 
+None of them does what the gateway does; each figure says what it leaves out. Each has a minute.
+"""
+
+import json
+import subprocess
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
+from truewatt.bench._figures import progress
 from truewatt.bench._ingest_load import AREA
+from truewatt.bench._ingest_run import Load, Run, Stuck, expect
 from truewatt.bench._processes import child, free_port, mosquitto
 
-_PATIENCE_S = 120.0
+PATIENCE_S = 60.0
+THINGSBOARD = "thingsboard-gateway==3.8.5"
+INSTALL_S = 240.0
 
 
-def paho_rate(folder: Path, load: Path, count: int) -> float:
+def measure(folder: Path, load: Load, part: Path, count: int) -> None:
+    """Print a line for each."""
+    print("\npeers, same load, same machine")
+    measures: list[tuple[str, Callable[[], float]]] = [
+        ("bare paho, Mosquitto: no check, no store", lambda: _paho(folder / "paho", part, count)),
+        ("this gateway behind amqtt", lambda: _amqtt(folder / "amqtt", load, part, count)),
+        ("ThingsBoard's converter: no broker, check or store", lambda: _thingsboard(folder)),
+    ]
+    for name, rate in measures:
+        progress(name)
+        try:
+            print(f"  {name:54} {rate():>10,.0f} /s", flush=True)
+        except (Stuck, OSError, RuntimeError, subprocess.SubprocessError) as error:
+            print(f"  {name:54} {'none':>10}  {str(error)[-200:]}", flush=True)
+
+
+def _paho(folder: Path, part: Path, count: int) -> float:
     """Messages a second that paho takes from Mosquitto while the load is published."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     port = free_port()
     came_s: list[float] = []
     with mosquitto(folder, port):
@@ -23,15 +50,41 @@ def paho_rate(folder: Path, load: Path, count: int) -> float:
         client.connect("127.0.0.1", port)
         client.subscribe(f"tw/{AREA}/+/rec", 1)
         client.loop_start()
-        words = ["publish", str(load), str(port), "0", str(count)]
-        with child(["truewatt.bench._ingest_load", *words]) as generator:
-            assert generator.stdout is not None
+        with child(["truewatt.bench._ingest_load", "publish", str(port), "1", "0"]) as generator:
+            expect(generator, "ready")
             assert generator.stdin is not None
-            generator.stdout.readline()
-            generator.stdin.write("go\n")
+            generator.stdin.write(f"{part}\n")
             generator.stdin.flush()
-            deadline_s = time.monotonic() + _PATIENCE_S
+            deadline_s = time.monotonic() + PATIENCE_S
             while len(came_s) < count and time.monotonic() < deadline_s:
                 time.sleep(0.1)
+        client.disconnect()
         client.loop_stop()
+    if len(came_s) < 2:
+        raise Stuck(f"{len(came_s)} of {count} came in {PATIENCE_S:.0f} s")
     return len(came_s) / (came_s[-1] - came_s[0])
+
+
+def _amqtt(folder: Path, load: Load, part: Path, count: int) -> float:
+    with Run(folder, load, broker="amqtt") as run:
+        run.publish(part, count)
+    return run.figures["committed"] / run.figures["busy_s"]
+
+
+def _thingsboard(folder: Path) -> float:
+    """Conversions a second of the MQTT connector's JSON converter, in an environment of its own."""
+    place = folder / "thingsboard"
+    python = place / "bin" / "python"
+    if not python.exists():
+        progress(f"installing {THINGSBOARD} into {place}")
+        _call([sys.executable, "-m", "venv", str(place)])
+        _call([str(python), "-m", "pip", "install", "-q", THINGSBOARD])
+    script = Path(__file__).with_name("_ingest_thingsboard.py")
+    return float(json.loads(_call([str(python), str(script)]).splitlines()[-1])["rate"])
+
+
+def _call(argv: list[str]) -> str:
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=INSTALL_S)
+    if done.returncode:
+        raise RuntimeError(f"{argv[-1]}: {done.stderr.strip().splitlines()[-1:]}")
+    return done.stdout

@@ -42,11 +42,16 @@ def child(argv: Sequence[str]) -> "Iterator[subprocess.Popen[str]]":
 
 @contextmanager
 def mosquitto(folder: Path, port: int) -> "Iterator[subprocess.Popen[bytes]]":
-    """A real Mosquitto on `port`, set as `gateway mqtt-setup` sets it but for TLS."""
+    """A real Mosquitto on `port`, set as `gateway mqtt-setup` sets it but for TLS.
+
+    And without a bound of its queue: a load that comes as fast as it can would lose by it.
+    """
     config = folder / "mosquitto.conf"
     config.write_text(
-        f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_inflight_messages 0\n"
-        "max_queued_messages 0\nset_tcp_nodelay true\nuser root\nlog_type error\n"
+        f"listener {port} 127.0.0.1\nallow_anonymous true\nuser root\nlog_type error\n"
+        f"persistence true\npersistence_location {folder}/\nautosave_interval 300\n"
+        "max_inflight_messages 0\nmax_queued_messages 0\nmax_packet_size 2048\n"
+        "retain_available false\nset_tcp_nodelay true\n"
     )
     process = subprocess.Popen(
         [*debian_tool("mosquitto"), "-c", str(config)],
@@ -70,7 +75,19 @@ def _wait_for(port: int) -> None:
     raise TimeoutError(f"nothing listens on port {port}")
 
 
-def cpu_seconds(pid: int) -> float:
-    """CPU time that a process has used, its own and the system's for it."""
+def rss_mb(pid: int) -> float:
+    """Memory that a process holds, in MB; 0 if it ended."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def cpu_seconds(pid: int | str) -> float:
+    """CPU time that a process has used, its own and the system's for it.
+
+    A name below /proc, such as `self/task/7`, will do as well.
+    """
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
