@@ -69,7 +69,7 @@ class BleCollector:
                 group.create_task(self.acker.run(), name="ble acks")
         finally:
             self.agent.close()
-            self.ingest.close()
+            await self.ingest.close()
 
     async def command(self, device: bytes, data: bytes) -> None:
         """Bring a signed command to `device`; as `collect.collector.Collector.command`."""

@@ -50,9 +50,9 @@ class Signer:
     """One device's chain of readings."""
 
     def __init__(self, number: int) -> None:
-        key = SigningKey(seed(number))
-        self.number, self.public_key = number, bytes(key.verify_key)
-        self._secret = bytes(key) + self.public_key
+        self.number, self.key = number, SigningKey(seed(number))
+        self.public_key = bytes(self.key.verify_key)
+        self._secret = bytes(self.key) + self.public_key
         self.address = identity.address(self.public_key)
         self.prev, self.seq = identity.GENESIS_PREV, 0
         self._protected = cose.protected_header(identity.kid(self.public_key))
