@@ -150,15 +150,17 @@ class Ingest:
             taken.elsewhere.add((board.address, arrival.claimed))
 
     def _chain(self, board: Board, store: Store) -> Chain:
-        chain = self._chains.pop(board.address, None)
         entry = self._tools.directory.entry(board.address)
         last = entry.last if entry else None
+        chain = self._chains.get(board.address)
         if chain is None:
             chain = Chain(self._tools.admission, store, board.address, last)
+            self._chains[board.address] = chain
+            while len(self._chains) > MAX_CHAINS:
+                self._chains.popitem(last=False)
+        else:
+            self._chains.move_to_end(board.address)
         chain.last = last
-        self._chains[board.address] = chain
-        while len(self._chains) > MAX_CHAINS:
-            self._chains.popitem(last=False)
         return chain
 
     def _conclude(self, device: bytes, chain: Chain, taken: Taken) -> None:

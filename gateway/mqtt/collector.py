@@ -32,8 +32,9 @@ from wireformat import mqtt_map as m
 from wireformat.control import Ack
 from wireformat.errors import WireError
 
-BATCH = 1000
-"""Records in one commit, at most."""
+BATCH_LEAST, BATCH_MOST, SETTLE_S = 1000, 4000, 0.15
+"""Records in one commit: as many as are judged and committed in that time. The more of them, the
+fewer pages each changes; but a command's row in the store waits as long."""
 
 SWITCH_S = 0.0005
 """How long a thread may keep the interpreter from another that has just checked a signature: at the
@@ -57,6 +58,7 @@ class MqttCollector:
         self._examined: asyncio.Queue[list[Waiting]] = asyncio.Queue(1)
         self.broker = BrokerProcess(config.host, config.port) if config.embedded else None
         self.intake = Intake()
+        self._most = BATCH_LEAST
         self.ingest = Ingest(tools)
         self.boards = Boards(tools, self._publish)
         self.acker = Acker(tools, self._deliver_ack)
@@ -159,14 +161,17 @@ class MqttCollector:
 
     async def _examine(self) -> None:
         while True:
-            batch = await self.intake.take(BATCH)
+            batch = await self.intake.take(self._most)
             await self.ingest.examine([waiting.arrival for waiting in batch])
             await self._examined.put(batch)
 
     async def _settle(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
             batch = await self._examined.get()
+            started_s = loop.time()
             taken = await self._commit(batch)
+            self._most = _next_most(self._most, len(batch), loop.time() - started_s)
             confirm(batch)
             self._tell(taken)
 
@@ -243,6 +248,14 @@ class MqttCollector:
 
 _READ = (m.REC, m.OUT)
 """What the gateway subscribes to. `live` is not collected: nobody settles on it."""
+
+
+def _next_most(most: int, size: int, took_s: float) -> int:
+    """How many records the next commit may have, after one of `size` took `took_s`."""
+    if took_s > SETTLE_S:
+        return max(BATCH_LEAST, most // 2)
+    full = size == most and took_s < SETTLE_S / 2
+    return min(BATCH_MOST, 2 * most) if full else most
 
 
 def _name(device: bytes) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from gateway.ingest import Arrival
 from gateway.mqtt.client import Connection
 
-HIGH, LOW = 4096, 1024
+HIGH, LOW = 8192, 4096
 """Records that wait: from `HIGH` on the socket is not read, until they are `LOW` again."""
 
 

@@ -189,3 +189,17 @@ def test_fast_and_strict_admission_agree_on_every_mutant():
             taken += 1
             assert record == strict.record
     assert taken > 5000
+
+
+def test_a_commit_holds_as_many_records_as_its_time_allows():
+    from gateway.mqtt import collector as c
+
+    most = c.BATCH_LEAST
+    for _ in range(20):
+        most = c._next_most(most, most, 0.01)
+    assert most == c.BATCH_MOST
+    assert c._next_most(most, 17, 0.01) == most  # no backlog: nothing was learnt
+    for _ in range(20):
+        most = c._next_most(most, most, 0.5)
+    assert most == c.BATCH_LEAST
+    assert c._next_most(2000, 2000, 0.1) == 2000

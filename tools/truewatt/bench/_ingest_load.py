@@ -123,6 +123,8 @@ def sign(folder: Path, part: int, devices: int, turns: int, links: int) -> None:
             signer.seq, signer.prev = seq, bytes.fromhex(prev)
         for lane, sent in zip(lanes, stand["sent"], strict=True):
             lane.sent = sent
+    else:
+        state_file(folder, part).touch()
     topics = [m.topic(AREA, signer.address, m.REC).encode() for signer in signers]
     heads = [struct.pack(">H", len(topic)) + topic for topic in topics]
     code, target = bytes((Reading.CODE,)), part_file(folder, part)

@@ -45,7 +45,7 @@ class Load:
     def published(self) -> int:
         """Parts that were pruned: where a long run goes on."""
         kept = [int(path.name.partition("-")[2]) for path in self.folder.glob("state-*")]
-        return max(0, min(kept) - 1) if kept and not part_file(self.folder, 0).exists() else 0
+        return min(kept, default=0)
 
     def prune(self, number: int) -> None:
         """All of a part is committed: it is needed no more."""
