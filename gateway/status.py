@@ -150,6 +150,7 @@ def _board(worker: BusWorker, place: Visited, records: dict[bytes, int]) -> Json
         "attested": isinstance(place.config, MeterConfig),
         "bus": worker.bus.name,
         "bus_address": place.config.address,
+        "line_s": round(worker.bus.spent_s.get(place.config.address, 0.0), 3),
         "device": seen.device.hex() if seen.device else None,
         "state": _state(place, schedule.quarantined),
         "held": seen.held,

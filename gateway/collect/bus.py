@@ -35,7 +35,7 @@ from gateway.collect.line import (
     request_bytes,
     silence_s,
 )
-from gateway.collect.patience import Patience
+from gateway.collect.patience import Looks, Patience
 from gateway.collect.turns import Turns, Waits
 from gateway.config import BusConfig, tcp_address
 
@@ -76,7 +76,7 @@ class Bus:
 
     `second_voice`: after the last reply came more bytes, as from a second board. `pauses_s`: how
     long an address must be left alone after each of its replies, wall seconds. `spent_s`: how long
-    the line was held for each address.
+    the line was held for each address. `obeying`: when its boards have done a command.
     """
 
     def __init__(self, config: BusConfig) -> None:
@@ -93,6 +93,7 @@ class Bus:
         self._rested_s: dict[int, float] = {}
         self.pauses_s: dict[int, float] = {}
         self.spent_s: dict[int, float] = {}
+        self.obeying = Looks()
         self.second_voice = False
         self.requests = 0
         self.failures = 0
@@ -221,7 +222,7 @@ class Bus:
                 else:
                     if not number:
                         took_s = time.monotonic() - started_s
-                        patience.answered(took_s - self._wire_s(asked))
+                        patience.answered(took_s - self.wire_s(asked))
                     return reply
                 finally:
                     held_s = time.monotonic() - started_s
@@ -237,7 +238,7 @@ class Bus:
             raise BusLost("the port is gone", f"{self.name} {self._config.port}")
         self._received, self._answered, self.second_voice = 0, False, False
         self._asked = asked
-        client.ctx.comm_params.timeout_connect = timeout_s + self._wire_s(asked)
+        client.ctx.comm_params.timeout_connect = timeout_s + self.wire_s(asked)
         self.requests += 1
         try:
             reply = await ask(client)
@@ -253,7 +254,7 @@ class Bus:
         self.second_voice = self._received >= asked.reply_bytes + MIN_FRAME_BYTES
         return self._checked(reply, where, asked.function, asked.read)
 
-    def _wire_s(self, asked: Asked) -> float:
+    def wire_s(self, asked: Asked) -> float:
         """How long request and reply take on the wire, with the silence between them."""
         return asked.wire_bytes * byte_s(self._config) + silence_s(self._config)
 

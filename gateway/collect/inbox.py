@@ -14,9 +14,9 @@ VERIFY_S = 5.0
 VERIFY_WALL_S = 3.0
 """The least of it in wall time: at speed, the emulated chip is as slow as this machine."""
 
-_FIRST_LOOK_S, _LAST_LOOK_S = 0.01, 0.2
-"""A look costs the bus two frames; the fastest board takes longer than the first over a signature,
-so only who is in a hurry looks then. Others look when this board was ready before."""
+_LEAST_STEP_S, _UNHURRIED_STEP_S, _LAST_STEP_S = 0.02, 0.05, 0.2
+"""Between looks, each of which costs the bus two frames. The first is when boards were ready
+before; who is in a hurry then takes a third of the line, others look every 50 to 200 ms."""
 
 
 async def deliver(
@@ -25,18 +25,26 @@ async def deliver(
     """Return once the board accepted the frame; raises `FrameRefused` or `FrameLost`."""
     frame = await link.send(code, data, urgent)
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + max(clock.wall(VERIFY_S), VERIFY_WALL_S)
-    wait_s, looks = _FIRST_LOOK_S if urgent else link.verify.first_s, 0
-    while loop.time() < deadline:
+    sent_s, pending_s = loop.time(), None
+    looks = link.bus.obeying if urgent else link.verifying
+    most_s = max(clock.wall(VERIFY_S), VERIFY_WALL_S)
+    wait_s = looks.first_s
+    while loop.time() - sent_s < most_s:
         await asyncio.sleep(wait_s)
-        wait_s, looks = min(2 * wait_s, _LAST_LOOK_S), looks + 1
         fate = await link.fate(frame, urgent)
-        if looks == 1 and not urgent and fate is not None:
-            link.verify.found(fate[0] != codes.INBOX_PENDING)
         if fate is None or fate[0] == codes.INBOX_PARTIAL:
             break
-        if fate[0] == codes.INBOX_ACCEPTED:
+        if fate[0] != codes.INBOX_PENDING:
+            looks.ended(pending_s, loop.time() - sent_s)
+            if fate[0] == codes.INBOX_REFUSED:
+                raise FrameRefused(BY_CODE[code].TYPE, link.where, fate[1])
             return
-        if fate[0] == codes.INBOX_REFUSED:
-            raise FrameRefused(BY_CODE[code].TYPE, link.where, fate[1])
+        pending_s = loop.time() - sent_s
+        wait_s = _step_s(link, urgent, wait_s)
     raise FrameLost(f"{BY_CODE[code].TYPE} frame {frame}", link.where)
+
+
+def _step_s(link: BoardLink, urgent: bool, before_s: float) -> float:
+    if urgent:
+        return _LEAST_STEP_S + 2 * link.look_s
+    return min(max(before_s, _UNHURRIED_STEP_S), _LAST_STEP_S)

@@ -2,8 +2,9 @@
 
 from collections import deque
 
-from gateway.collect.bus import Bus
+from gateway.collect.bus import Asked, Bus
 from gateway.collect.errors import ModbusRefused, WrongReply
+from gateway.collect.line import READ_HOLDING
 from gateway.collect.patience import Looks
 from gateway.collect.status import BoardStatus
 from wireformat import modbus_map as m
@@ -28,7 +29,12 @@ class BoardLink:
         self._has_fc23 = True
         self._frame = 0
         self._lengths: deque[int] = deque([m.WINDOW_WORDS], _REMEMBERED)
-        self.verify = Looks()
+        self.verifying = Looks()
+
+    @property
+    def look_s(self) -> float:
+        """How long the line takes to say what became of a frame, wall seconds."""
+        return self.bus.wire_s(Asked(self.address, READ_HOLDING, m.INBOX_STATUS_WORDS))
 
     @property
     def where(self) -> str:

@@ -43,20 +43,26 @@ class Patience:
         self.timeout_s = min(max(timeout_s, LEAST_S), self._most_s)
 
 
-LOOK_LEAST_S, LOOK_FIRST_S, LOOK_MOST_S = 0.02, 0.05, 0.25
-_LATER, _EARLIER = 1.5, 0.95
+LOOK_LEAST_S, LOOK_FIRST_S, LOOK_MOST_S = 0.02, 0.05, 0.5
+_EARLIER = 0.95
 
 
 class Looks:
     """When to look first what became of a frame that a board verifies: each look costs the bus.
 
-    Later if it was too early, a little earlier if it was not: few looks are in vain, none by much.
+    Learnt from when earlier frames had ended; all times are wall seconds since the frame was sent.
     """
 
     def __init__(self) -> None:
         self.first_s = LOOK_FIRST_S
 
-    def found(self, in_time: bool) -> None:
-        """What the first look showed: the frame's end, or that it still waits."""
-        wanted_s = self.first_s * (_EARLIER if in_time else _LATER)
+    def ended(self, pending_s: float | None, ended_s: float) -> None:
+        """A frame had ended at `ended_s`, and still waited at `pending_s`, if it was seen so.
+
+        Who never comes too early can't know by how much: a little earlier, then.
+        """
+        if pending_s is None:
+            wanted_s = _EARLIER * self.first_s
+        else:
+            wanted_s = (self.first_s + (pending_s + ended_s) / 2) / 2
         self.first_s = min(max(wanted_s, LOOK_LEAST_S), LOOK_MOST_S)

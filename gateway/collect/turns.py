@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 @dataclass
 class Waits:
-    """How often urgent requests came, and how long they waited for their turn, wall seconds."""
+    """How often urgent requests met polling on the line, and how long they waited for it, wall
+    seconds. What they wait for each other is not in it."""
 
     count: int = 0
     total_s: float = 0.0
@@ -30,18 +31,23 @@ class Turns:
         self._busy = False
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._count = 0
+        self._polling = False
+        self._met_s: list[float] = []
         self.waits = Waits()
 
     @asynccontextmanager
     async def take(self, urgent: bool = False) -> AsyncIterator[None]:
         """Hold the bus for one request and its reply."""
-        started_s = time.monotonic()
+        if urgent and self._busy and self._polling:
+            self._met_s.append(time.monotonic())
         await self._acquire(urgent)
-        if urgent:
-            self.waits.add(time.monotonic() - started_s)
+        self._polling = not urgent
         try:
             yield
         finally:
+            for met_s in self._met_s:
+                self.waits.add(time.monotonic() - met_s)
+            self._met_s.clear()
             self._release()
 
     async def _acquire(self, urgent: bool) -> None:

@@ -61,6 +61,14 @@ class Commands:
         sql = "SELECT state, count(*) FROM commands GROUP BY state ORDER BY state"
         return dict(self._database.all(sql))
 
+    def deliveries(self) -> list[tuple[bytes, int, int, int]]:
+        """(id, when it was kept, when its board had done it, attempts) of all that were taken."""
+        sql = (
+            "SELECT id, seen_ms, delivered_ms, attempts FROM commands"
+            " WHERE delivered_ms IS NOT NULL ORDER BY seen_ms"
+        )
+        return self._database.all(sql)
+
     def _update(self, change: str, values: tuple[object, ...], command_id: bytes) -> None:
         # An outcome that came first stands: what ended is never reopened.
         with self._database.write() as connection:

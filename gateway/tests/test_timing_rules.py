@@ -9,7 +9,7 @@ import pytest
 
 from gateway.collect import line
 from gateway.collect.bus import _late_bytes
-from gateway.collect.patience import LEAST_S, Looks, Patience
+from gateway.collect.patience import LEAST_S, LOOK_MOST_S, Looks, Patience
 from gateway.collect.quarantine import DEAD_SHARE, PROBE_S, Schedule
 from gateway.collect.status import is_newer
 from gateway.collect.turns import Turns
@@ -122,13 +122,18 @@ def test_silence_is_computed_from_the_baud_rate_and_may_be_raised(baud, parity, 
 
 
 def test_looks_find_the_moment_when_a_board_is_ready():
-    looks, too_early = Looks(), 0
-    for number in range(200):
-        in_time = looks.first_s >= 0.12
-        too_early += not in_time and number > 20
-        looks.found(in_time)
-        assert looks.first_s <= 0.25
-    assert too_early < 40
+    looks, firsts = Looks(), []
+    for _ in range(60):
+        at_s, pending_s = looks.first_s, None
+        while at_s < 0.25:
+            pending_s, at_s = at_s, at_s + 0.05
+        looks.ended(pending_s, at_s)
+        firsts.append(looks.first_s)
+    assert min(firsts[10:]) > 0.2
+    assert max(firsts[10:]) < 0.3
+    for _ in range(20):
+        looks.ended(2.0, 9.0)
+    assert looks.first_s == LOOK_MOST_S
 
 
 def frame(address, function, words):
@@ -168,6 +173,7 @@ def test_urgent_turns_overtake_and_a_cancelled_waiter_blocks_nobody():
             await asyncio.sleep(0)
             tasks[0].cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        assert (turns.waits.count, turns.waits.longest_s < 1) == (1, True)
         async with turns.take():
             order.append("last")
         return order

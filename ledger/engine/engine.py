@@ -67,7 +67,7 @@ class Engine:
         self._is_refreshed = False
         floor_ms = int(1000 * MIN_STEP_WALL_S / clock.wall(1.0))
         self._step_ms = max(MIN_STEP_MS, floor_ms)
-        self._proof_step_ms = max(PROOF_STEP_MS, floor_ms)
+        self._proof_step_ms = PROOF_STEP_MS if floor_ms <= MIN_STEP_MS else floor_ms
         self._unstored: Draft | None = None
         self._last_made_ms = min(chain.last_vote_ns // _NS_PER_MS, self._now_ns() // _NS_PER_MS)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="blocks")

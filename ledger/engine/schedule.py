@@ -16,7 +16,7 @@ from dataclasses import dataclass
 MIN_STEP_MS = 1_000
 HEARTBEAT_MS = 60_000
 MAX_LAG_MS = 5_000
-PROOF_STEP_MS = 100
+PROOF_STEP_MS = 20
 MIN_STEP_WALL_S = 0.1
 """However fast simulated time runs, blocks come no closer in real time: each costs this machine,
 and everyone who follows the chain, the same as at speed 1."""

@@ -34,10 +34,10 @@ def test_transactions_and_proofs_come_a_second_after_the_last_block():
 
 
 def test_what_proves_an_order_comes_soon_and_empty():
-    fresh = {"last_made_ms": NOW - 30, "last_vote_ms": NOW - 30, "needs_proof": True}
-    assert plan(situation(has_orders=True, has_txs=True, **fresh)) == Plan(NOW + 70, False)
+    fresh = {"last_made_ms": NOW - 5, "last_vote_ms": NOW - 5, "needs_proof": True}
+    assert plan(situation(has_orders=True, has_txs=True, **fresh)) == Plan(NOW + 15, False)
     fast = situation(has_orders=True, step_ms=6_000, proof_step_ms=6_000, **fresh)
-    assert plan(fast) == Plan(NOW + 5_970, False)
+    assert plan(fast) == Plan(NOW + 5_995, False)
 
 
 def test_one_empty_block_goes_first_when_the_next_date_lies_far_back():

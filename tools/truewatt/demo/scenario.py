@@ -100,6 +100,22 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Pace:
+    """How boards are reached, and how much they have to say: benches change it.
+
+    `paced`: bytes take their time on the wires. `backlog_s`: how long boards record before the
+    gateway comes. With a `broker_port` boards are on the air, and not on their buses.
+    """
+
+    baud: int = 9600
+    paced: bool = False
+    poll_s: int = GATEWAY_POLL_S
+    interval_s: int = 60
+    backlog_s: float = 0.0
+    broker_port: int = 0
+
+
+@dataclass(frozen=True)
 class Scenario:
     """A run's plan; everything random in it comes from `seed`, but for the boards' keys."""
 
@@ -112,6 +128,7 @@ class Scenario:
     kills: int = 0
     arch: str = "native"
     origin_ms: int = field(default=ORIGIN_MS)
+    pace: Pace = Pace()
 
     @property
     def start_ms(self) -> int:
@@ -196,7 +213,12 @@ def rig_config(scenario: Scenario) -> dict[str, object]:
         "out": "rig",
         "buses": [
             *(
-                {"name": section.bus, "baud": 9600, "paced": False, "boards": section.boards}
+                {
+                    "name": section.bus,
+                    "baud": scenario.pace.baud,
+                    "paced": scenario.pace.paced,
+                    "boards": section.boards,
+                }
                 for section in scenario.sections
             ),
             *plant.rig_buses(scenario.devices),
@@ -233,6 +255,13 @@ def _home(home: HomePlan) -> dict[str, object]:
     return {"name": home.name, "section": home.section, "assets": home.rig_assets}
 
 
+def _link(pace: Pace, address: int) -> dict[str, object]:
+    if pace.broker_port:
+        air = {"ssid": "site", "host": "127.0.0.1", "port": pace.broker_port}
+        return {"mqtt": air}
+    return {"bus": {"address": address, "uart": 1, "baud": pace.baud}}
+
+
 def board_config(scenario: Scenario, name: str, operator_root: bytes) -> dict[str, object]:
     """`/config.json` of one board, as an installer would write it."""
     is_mlmd = name in scenario.mlmds
@@ -249,7 +278,7 @@ def board_config(scenario: Scenario, name: str, operator_root: bytes) -> dict[st
         "area": AREA,
         "operator_root": operator_root.hex(),
         "metering": metering,
-        "interval_s": 60,
+        "interval_s": scenario.pace.interval_s,
         "boundary_s": 900,
         "comms_timeout_s": 600,
         "journal_kib": 768,
@@ -260,7 +289,7 @@ def board_config(scenario: Scenario, name: str, operator_root: bytes) -> dict[st
         section = scenario.section_of(name)
         return config | {
             "role": "mlmd",
-            "bus": {"address": 1, "uart": 1},
+            **_link(scenario.pace, 1),
             "metering": {
                 "driver": "atm90e32",
                 "cs": SECTION_CS,
@@ -279,7 +308,7 @@ def board_config(scenario: Scenario, name: str, operator_root: bytes) -> dict[st
         config |= {"assets": [{"kind": "sg_ready", "relays": [0, 1]}]}
     return config | {
         "role": "meter",
-        "bus": {"address": home.address, "uart": 1},
+        **_link(scenario.pace, home.address),
         "opt_out": {"pin": OPT_OUT_PIN},
         "channels": [
             {"kind": "load", "energy": "grid", "sensor": 1},

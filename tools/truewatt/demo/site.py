@@ -105,14 +105,16 @@ def make_board(
     run_dir: Path, scenario: Scenario, name: str, environment: dict[str, str] | None = None
 ) -> EmulatedBoard:
     """A board in its folder below `run_dir`, wired to the rig's lines."""
-    lines = run_dir / "rig" / "tty"
+    lines, pace = run_dir / "rig" / "tty", scenario.pace
     spec = BoardSpec(
         name=name,
-        uart1=lines / f"{name}.uart1",
+        uart1=None if pace.broker_port else lines / f"{name}.uart1",
         uart2=lines / f"{name}.uart2",
         pins=run_dir / "rig" / f"{name}.pins",
         spi=run_dir / "rig" / f"{name}.spi" if name in scenario.mlmds else None,
         arch=scenario.arch,
+        radio=pace.broker_port > 0,
+        paced=pace.paced,
         gc_patience=_GC_PATIENCE,
     )
     return EmulatedBoard(run_dir / "boards" / name, spec, environment)
@@ -196,7 +198,7 @@ def _gateway_toml(site: Site) -> str:
         'data_dir = "gateway"',
         'key_file = "keys/gateway.key"',
         'ack_certificate = "gateway/ack.cert"',
-        f"poll_s = {plan.GATEWAY_POLL_S}",
+        f"poll_s = {site.scenario.pace.poll_s}",
         "beacon_s = 900",
         "",
         "[ledger]",
@@ -205,7 +207,9 @@ def _gateway_toml(site: Site) -> str:
         f'operator_root = "{site.operator_root.hex()}"',
         'genesis = "ledger/genesis.json"',
     ]
-    for section in site.scenario.sections:
+    port = site.scenario.pace.broker_port
+    lines += ["", "[mqtt]", 'host = "127.0.0.1"', f"port = {port}"] if port else []
+    for section in site.scenario.sections if not port else ():
         lines += _bus_toml(site, section)
     lines += plant.gateway_toml(site.scenario.devices)
     return "\n".join(lines) + "\n"
@@ -217,7 +221,7 @@ def _bus_toml(site: Site, section: plan.Section) -> list[str]:
         "[[bus]]",
         f'name = "{section.bus}"',
         f'port = "rig/tty/{section.bus}"',
-        "baud = 9600",
+        f"baud = {site.scenario.pace.baud}",
     ]
     for name in section.boards:
         address = plan.board_config(site.scenario, name, site.operator_root)["bus"]

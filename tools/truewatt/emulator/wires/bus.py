@@ -31,13 +31,20 @@ class Disturbance:
 
 @dataclass
 class Counters:
-    """What happened so far, for status."""
+    """What happened so far, for status.
+
+    `wire_s`: bytes were on the line; `answering_s`: it was silent before others than the master
+    spoke; `asking_s`: before the master did.
+    """
 
     frames: int = 0
     bytes: int = 0
     bytes_disturbed: int = 0
     collisions: int = 0
     overruns: int = 0
+    wire_s: float = 0.0
+    answering_s: float = 0.0
+    asking_s: float = 0.0
 
 
 @dataclass
@@ -59,6 +66,7 @@ class Node:
         self.line = line
         self.noise = LineNoise(seed)
         self.busy_until_s = 0.0
+        self.is_master = False
 
 
 class Rs485Bus:
@@ -78,11 +86,14 @@ class Rs485Bus:
         self._last_talker: Node | None = None
         self._last_s = 0.0
         self._flights: list[_Flight] = []
+        self._quiet_s: float | None = None
 
     def attach(self, name: str, line: Tty) -> None:
         """Put a transceiver on the bus; needs a running event loop."""
         node = Node(name, line, f"{self._seed}/{name}")
         node.noise.set(self.disturbance.noise_bit_error, self.disturbance.loss)
+        # The first on a line is who asks there.
+        node.is_master = not self.nodes
         self.nodes[name] = node
         asyncio.get_running_loop().add_reader(line.fd, self._on_readable, node)
 
@@ -114,12 +125,22 @@ class Rs485Bus:
             self.counters.bytes_disturbed += len(data)
         start_s = max(now_s, node.busy_until_s) if self.paced else now_s
         end_s = start_s + len(data) * self._char_s if self.paced else now_s
+        self._account(node, start_s, end_s)
         node.busy_until_s = end_s
         due_s = end_s + self.disturbance.delay_ms / 1000
         flight = _Flight(node, heard, start_s, end_s, due_s)
         if self.paced:
             self._collide(flight)
         self._send_off(flight, now_s)
+
+    def _account(self, node: Node, start_s: float, end_s: float) -> None:
+        silent_s = 0.0 if self._quiet_s is None else max(0.0, start_s - self._quiet_s)
+        if node.is_master:
+            self.counters.asking_s += silent_s
+        else:
+            self.counters.answering_s += silent_s
+        self.counters.wire_s += end_s - start_s
+        self._quiet_s = max(end_s, self._quiet_s or end_s)
 
     def _collide(self, flight: _Flight) -> None:
         """Garble whoever is on the wire at the same time, both ways."""

@@ -1,0 +1,168 @@
+"""`truewatt bench gateway bus`: how much of what a line could carry its gateway uses.
+
+Ten boards with the firmware unchanged, a record of each every second, on one line that takes its
+time. They record for a while before the gateway comes, so that it finds more than the line carries:
+as after a day without it. The limit is what the line could carry at the same frames: their bytes,
+3.5 characters of silence before each request, and the time that the boards take to answer, which
+is measured on the line. In the middle of it one board is cut off for good, and commands are given.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from gateway.collect import line
+from gateway.config import BusConfig
+from truewatt.bench._enforce_run import quantile
+from truewatt.bench._street import Street
+from truewatt.demo.scenario import Pace
+from wireformat import modbus_map as m
+
+BOARDS = 10
+BUS = "bus1"
+BAUDS = (9600, 115200)
+LEAST_SHARE, MOST_DEAD = 0.90, 0.02
+DAY_RECORDS = 1440
+BACKLOG_S = {9600: 20.0, 115200: 90.0}
+"""How long boards record alone: beyond that they go on, faster than 9600 baud can take it away."""
+
+SECONDS = 30.0
+"""Of each of the three parts: draining, draining with commands, draining around a dead board."""
+
+DEAD_SETTLES_S = 60.0
+"""A dead board is probed ever less often; what it costs for good shows after a minute."""
+
+COMMAND_EVERY_S = 3.6
+MARGIN_MS = 20
+"""Of the rule that a command waits for the frame in flight: what the machine adds."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One stretch of time on the line."""
+
+    seconds: float
+    share: float
+    records: int
+    requests: int
+    turnaround_ms: float
+    dead_share: float
+
+    @property
+    def day_s(self) -> float:
+        """How long a day's records of ten boards take at this rate."""
+        return DAY_RECORDS * BOARDS * self.seconds / self.records if self.records else 0.0
+
+
+def main(argv: list[str]) -> int:
+    """Print the table; return 1 if a bar is missed."""
+    options = _parser().parse_args(argv)
+    print(f"load average before: {os.getloadavg()[0]:.2f}")
+    passed = True
+    for baud in options.baud or BAUDS:
+        with TemporaryDirectory(prefix="truewatt-bench-") as scratch:
+            passed = asyncio.run(_measure(Path(scratch), baud, options.seconds)) and passed
+    print(f"load average after: {os.getloadavg()[0]:.2f}")
+    return 0 if passed else 1
+
+
+async def _measure(folder: Path, baud: int, seconds: float) -> bool:
+    pace = Pace(baud, True, poll_s=1, interval_s=1, backlog_s=BACKLOG_S[baud])
+    async with Street.open(folder, BOARDS, 1, pace, 3 * seconds) as street:
+        await street.settled()
+        drain = await _part(street, seconds, baud, f"{baud} baud: draining")
+        since_ms = street.run.clock.unix_ms()
+        before = street.status()["buses"][0]["urgent"]
+        switching = asyncio.create_task(street.switch(seconds, COMMAND_EVERY_S))
+        busy = await _part(street, seconds, baud, f"{baud} baud: draining, with commands")
+        await switching
+        after = street.status()["buses"][0]["urgent"]
+        dead = street.boards[-1]
+        street.run.supervisor.parts[dead].kill()
+        await street.wait(DEAD_SETTLES_S, f"{baud} baud: {dead} is dead")
+        alone = await _part(street, max(seconds, 60.0), baud, f"{baud} baud: without it", dead)
+        street.stop()
+        lives = street.lives(since_ms)
+    waits = sorted(one.read_back_ms - one.held_ms for one in lives)
+    urgent = {"count": after["requests"] - before["requests"], "most": after["longest_ms"]}
+    return _show(baud, drain, busy, alone, urgent, waits)
+
+
+async def _part(street: Street, seconds: float, baud: int, what: str, dead: str = "") -> Part:
+    line_before, status_before = street.buses()[BUS], street.status()
+    began_ms = street.run.clock.unix_ms()
+    await street.wait(seconds, what)
+    line_after, status_after = street.buses()[BUS], street.status()
+    passed_s = (street.run.clock.unix_ms() - began_ms) / 1000
+    spent = {key: line_after[key] - line_before[key] for key in ("wire_s", "answering_s")}
+    noted_s = (status_after["time_ms"] - status_before["time_ms"]) / 1000
+    requests = status_after["buses"][0]["requests"] - status_before["buses"][0]["requests"]
+    per_s = requests / noted_s
+    silent_s = per_s * passed_s * line.silence_s(_config(baud))
+    held_s = _held_s(status_after, dead) - _held_s(status_before, dead)
+    return Part(
+        seconds=noted_s,
+        share=(spent["wire_s"] + spent["answering_s"] + silent_s) / passed_s,
+        records=status_after["records"] - status_before["records"],
+        requests=requests,
+        turnaround_ms=1000 * spent["answering_s"] / (per_s * passed_s),
+        dead_share=held_s / noted_s,
+    )
+
+
+def _held_s(status: dict[str, Any], board: str) -> float:
+    return float(sum(row["line_s"] for row in status["boards"] if row["name"] == board))
+
+
+def _config(baud: int) -> BusConfig:
+    return BusConfig(BUS, "", baud, "N", 2000, 0, ())
+
+
+def _longest_frame_ms(baud: int, turnaround_ms: float) -> float:
+    """A whole window by FC23: nothing on the line is longer."""
+    size = line.request_bytes(line.READ_WRITE, m.CURSOR_WORDS)
+    size += line.reply_bytes(line.READ_WRITE, m.WINDOW_WORDS)
+    config = _config(baud)
+    return 1000 * (size * line.byte_s(config) + 2 * line.silence_s(config)) + turnaround_ms
+
+
+def _show(
+    baud: int, drain: Part, busy: Part, alone: Part, urgent: dict[str, float], waits: list[int]
+) -> bool:
+    frame_ms = _longest_frame_ms(baud, drain.turnaround_ms) + MARGIN_MS
+    rows = [
+        ("share of the computed limit", f"{drain.share:.1%}", ">= 90%", drain.share >= LEAST_SHARE),
+        ("the same, with commands", f"{busy.share:.1%}", ">= 90%", busy.share >= LEAST_SHARE),
+        ("a dead board's share", f"{alone.dead_share:.2%}", "<= 2%", alone.dead_share <= MOST_DEAD),
+        ("longest wait of an urgent request", f"{urgent['most']:.0f} ms", f"<= {frame_ms:.0f} ms",
+         urgent["most"] <= frame_ms),
+    ]  # fmt: skip
+    print(f"\n{baud} baud\n{'figure':38}{'value':>12}{'limit':>12}")
+    for name, value, limit, passed in rows:
+        print(f"{name:38}{value:>12}{limit:>12} {'pass' if passed else 'FAIL'}")
+    rate = drain.records / drain.seconds
+    print(f"{'records a second, requests':38}{rate:>12.2f}{drain.requests / drain.seconds:>12.2f}")
+    print(f"{'boards take to answer':38}{drain.turnaround_ms:>9.1f} ms")
+    print(f"{'a day of ten boards drains in':38}{drain.day_s / 60:>8.0f} min")
+    print(f"{'urgent requests while draining':38}{urgent['count']:>12.0f}")
+    print(f"{'command kept to read-back, p50 / p99':38}{quantile(waits, 0.5):>9} ms"
+          f"{quantile(waits, 0.99):>9} ms")  # fmt: skip
+    return all(row[3] for row in rows)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="truewatt bench gateway bus",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--baud", action="append", type=int, choices=BAUDS, help="only this one (repeatable)")
+    add("--seconds", type=float, default=SECONDS, help=f"of each of three parts ({SECONDS:g})")
+    return parser
