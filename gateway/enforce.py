@@ -23,7 +23,7 @@ from ledger.contracts import objects
 from ledger.contracts.control import INTENT
 from ledger.contracts.objects import Intent, unpack
 from ledger.tx import signature_holds
-from wireformat import cbor, codes, identity
+from wireformat import cbor, codes, cose, identity
 from wireformat.control import Command
 from wireformat.errors import WireError
 from wireformat.registry import open_signed
@@ -202,8 +202,12 @@ class Enforcer:
             del self._attempts[known]
 
     async def _for_board(self, orders: list[OpenCommand]) -> None:
+        # Of two for one asset the ledger settled on the newer (`ledger.contracts.priority`), and
+        # has ended the other: the relay is spared a turn to and fro.
+        newest = _newest(orders)
         for order in orders:
-            if self._is_over(order):
+            is_older = order.state == "open" and order.id not in newest
+            if is_older or self._is_over(order):
                 await self._expire(order)
             elif order.state == "open":
                 taken = await self._try(order)
@@ -260,3 +264,14 @@ class Enforcer:
         commands = self._store.store.commands
         await self._store.run(commands.expire, order.id, self._clock.unix_ms())
         self._notices.clear(f"command {order.device.hex()[:8]}")
+
+
+def _newest(orders: list[OpenCommand]) -> set[bytes]:
+    """Ids of each asset's last command, of one board's in their order."""
+    if len(orders) == 1:
+        return {orders[0].id}
+    by_asset: dict[int, bytes] = {}
+    for order in orders:
+        command: Command = Command.from_payload(cose.split(order.data).payload)
+        by_asset[command.asset] = order.id
+    return set(by_asset.values())

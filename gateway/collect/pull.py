@@ -3,6 +3,7 @@
 A record that is refused stays on the board, and so do those behind it. Nothing is acked here.
 """
 
+import asyncio
 from dataclasses import dataclass
 
 from gateway.admit import AdmissionRefused, Admitted, Board, ChainState
@@ -33,18 +34,19 @@ class Puller:
         self._link = link
         self._searched: dict[bytes, Position] = {}
 
-    async def pull(self, board: Board, end: Position) -> Pulled:
+    async def pull(self, board: Board, end: Position, until_s: float) -> Pulled:
         """Take up to a batch of records; commits what it got even if the line then fails.
 
         `end` is the position that the board's next record will have: from there on there is
-        nothing to ask for yet.
+        nothing to ask for yet. `until_s`, by the event loop's clock: the batch ends then at the
+        latest.
         """
         head, permits = await self._tools.store.run(self._known, board.address)
         job = _Job(self._tools, self._link, board, head, permits, end)
         store = self._tools.store
         trouble: CollectError | None = None
         try:
-            await job.take()
+            await job.take(until_s)
             if isinstance(job.held, Gap | BrokenChain):
                 await self._search(job)
         except CollectError as error:
@@ -120,8 +122,9 @@ class _Job:
         """Of the head."""
         return None if self.head is None else (self.head.epoch, self.head.seq)
 
-    async def take(self) -> None:
+    async def take(self, until_s: float) -> None:
         """Read and judge records until there are none, one is refused, or the batch is full."""
+        loop = asyncio.get_running_loop()
         self.at = (0, 0) if self.head is None else (self.head.epoch, self.head.seq + 1)
         for _ in range(self._tools.batch_records):
             found = None if self.at == self._end else await self._link.record_at(*self.at)
@@ -132,6 +135,8 @@ class _Job:
             except AdmissionRefused as refusal:
                 await self._confirm(found, refusal)
                 return
+            if loop.time() > until_s:
+                break
         self.more = True
 
     def look(self, found: tuple[int, bytes], cursor: Position) -> tuple[Permit | None, Position]:

@@ -3,6 +3,7 @@
 status -> identity -> certificates -> time -> records -> (committed) -> ack
 """
 
+import asyncio
 import logging
 from dataclasses import dataclass
 from typing import Protocol
@@ -33,8 +34,9 @@ from wireformat.control import Ack, Beacon, Certificate, Command
 
 log = logging.getLogger("gateway")
 
-PULLS_A_VISIT = 4
-"""Batches from one board before the next one's turn: a long backlog must not starve a bus."""
+PULLS_A_VISIT, PULLING_WALL_S = 4, 15.0
+"""Batches from one board before the next one's turn, and how long they may take on a slow line: a
+day's backlog of one board must not keep the others from being heard."""
 
 _NEEDS_CONTROL = (codes.R_UNKNOWN_KEY, codes.R_CERT_EXPIRED)
 _NEEDS_CERTIFICATE = (codes.R_UNKNOWN_KEY, codes.R_CERT_EXPIRED, codes.R_WRONG_ROLE)
@@ -218,8 +220,10 @@ class Place:
     # ---- what has it got -----------------------------------------------------------------------
 
     async def _collect(self, board: Board, status: BoardStatus) -> bool:
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + PULLING_WALL_S
         for _ in range(PULLS_A_VISIT):
-            pulled = await self._puller.pull(board, (status.epoch, status.next_seq))
+            pulled = await self._puller.pull(board, (status.epoch, status.next_seq), until_s)
             self.seen.records += pulled.records
             if pulled.head is not None and (pulled.records or status.unacked):
                 await self._ack(board, pulled.head)
@@ -228,7 +232,7 @@ class Place:
                     continue
                 self.seen.held = pulled.held.code
                 raise RecordsHeld(str(pulled.held), self.link.where)
-            if not pulled.more:
+            if not pulled.more or loop.time() > until_s:
                 break
         self.seen.held = ""
         return pulled.more

@@ -117,17 +117,24 @@ class Site:
         """The board's records in the store."""
         return [row[3] for row in self.store.records(board.address)]
 
-    def command(self, board: BoardServer, counter: int = 1) -> tuple[Command, bytes]:
-        """An order to open relay 0, signed by the control key."""
+    def command(
+        self,
+        board: BoardServer,
+        counter: int = 1,
+        asset: int = 0,
+        action: int = codes.OPEN,
+        expires_s: int = T0 + 3600,
+    ) -> tuple[Command, bytes]:
+        """An order to open a relay, signed by the control key."""
         record = Command(
             id=counter.to_bytes(8, "big"),
             counter=counter,
             target=board.address,
-            asset=0,
-            action=codes.OPEN,
+            asset=asset,
+            action=action,
             value=0,
             not_before_s=T0,
-            expires_s=T0 + 3600,
+            expires_s=expires_s,
             height=2,
             index=0,
         )

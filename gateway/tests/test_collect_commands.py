@@ -10,6 +10,7 @@ from gateway.enforce import OUTCOME_GRACE_S, Enforcer
 from gateway.tests.signing import CHAIN
 from gateway.tests.site import filled, run
 from wireformat import codes
+from wireformat.chained import Outcome
 
 
 def test_a_command_is_executed_and_its_outcome_is_stored_and_ends_it(tmp_path):
@@ -115,7 +116,7 @@ def test_commands_that_a_board_refuses_for_now_are_tried_again_in_their_order(tm
         await site.until(lambda: meter.acked == (1, 4))
         meter.busy_frames = 2
         for counter in (2, 1):
-            order, data = site.command(meter, counter)
+            order, data = site.command(meter, counter, asset=counter - 1)
             site.store.commands.add(order, data, site.clock.unix_ms())
         hand = enforcer(site)
 
@@ -148,5 +149,27 @@ def test_what_a_revoked_control_key_signed_moves_no_relay(tmp_path):
         site.directory.set_control(*control)
         await enforcer(site).deliver()
         assert meter.relays[0] == 0
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("arrival", [(1, 2), (2, 1)])
+def test_of_two_commands_for_one_asset_only_the_newer_moves_the_relay(tmp_path, arrival):
+    """The ledger settled on it by priority; the older is ended without a turn of the relay."""
+
+    async def scenario(site):
+        meter = filled(site, 1)
+        site.enrol(meter)
+        site.start({1: meter})
+        await site.until(lambda: meter.acked == (1, 4))
+        actions = {1: codes.OPEN, 2: codes.CLOSE}
+        for counter in arrival:
+            order, data = site.command(meter, counter, action=actions[counter])
+            site.store.commands.add(order, data, site.clock.unix_ms())
+        await enforcer(site).deliver()
+        await site.until(lambda: site.store.commands.counts() == {"done": 1, "expired": 1})
+        assert (meter.counter, meter.relays[0]) == (2, 1)
+        outcomes = [data for code, data in meter.journal if code == Outcome.CODE]
+        assert len(outcomes) == 1
 
     run(tmp_path, scenario)

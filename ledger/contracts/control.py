@@ -1,10 +1,12 @@
 """Control: intents that become signed commands, and how each one ends.
 
 Keys: `control/intent/<id8>`, `control/counter/<device>`, `control/open/<area><device><asset>`
-(to the intent's id), `control/closed/<ms><id8>` (for pruning).
+(to the intent's id), `control/closed/<ms><id8>` (for pruning), `control/held/<area><device><asset>`
+(what the grid asked for, while it stands: see `priority`).
 
 - At most one intent is open per asset. A newer one supersedes: the older closes at once as expired
   with reason `R_REPLAYED`, for the board, which counts upwards, would refuse it as replayed.
+- What a higher rank asked for stands against lower ones until it is withdrawn, refused, or lapses.
 - Every intent ends as done or refused (by the board's signed outcome) or expired (no outcome until
   `expires_s` + grace, by block time).
 - A board's outcome that comes after the ledger closed its intent as expired replaces that ending:
@@ -15,33 +17,23 @@ Keys: `control/intent/<id8>`, `control/counter/<device>`, `control/open/<area><d
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from itertools import islice
 
-from ledger.contracts import objects
+from ledger.contracts import objects, priority
 from ledger.contracts.context import NEVER_MS, Context, load, u32, u64
-from ledger.contracts.objects import Device, Intent
+from ledger.contracts.objects import Device, Held, Intent
+from ledger.contracts.priority import Order as Order
 from ledger.state import State
 from wireformat import codes
 from wireformat.chained import Outcome
 
 INTENT, COUNTER = b"control/intent/", b"control/counter/"
 OPEN, CLOSED = b"control/open/", b"control/closed/"
+HELD = b"control/held/"
 ID_BYTES = 8
 MAX_PRUNED_PER_BLOCK = 64
 
-INTENT_EVENT = "control/intent"
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What a contract wants of one asset: an action of `codes` with its value, and why."""
-
-    device: bytes
-    asset: int
-    action: int
-    value: int
-    why: str
+INTENT_EVENT, OUTRANKED_EVENT = "control/intent", "control/outranked"
 
 
 def open_key(area: int, device: bytes, asset: int) -> bytes:
@@ -49,9 +41,33 @@ def open_key(area: int, device: bytes, asset: int) -> bytes:
     return OPEN + u32(area) + device + bytes((asset,))
 
 
-def request(ctx: Context, device: Device, order: Order) -> Intent:
-    """Open an intent for `order`, superseding the one that the asset has."""
+def outranked_until_s(ctx: Context, area: int, order: Order) -> int:
+    """Until when a higher rank stands against `order`, block time; 0 if none does."""
+    held = ctx.load(Held, _held_key(area, order.device, order.asset))
+    if held is None or held.rank <= order.rank or ctx.now_s >= held.expires_s:
+        return 0
+    return held.expires_s if priority.contradicts(order, held.action, held.value) else 0
+
+
+def withdraw(ctx: Context, area: int, device: bytes, asset: int) -> None:
+    """What the grid asked of an asset it asks no longer; its command may be overtaken."""
+    ctx.state.delete(_held_key(area, device, asset))
+
+
+def request(ctx: Context, device: Device, order: Order) -> Intent | None:
+    """Open an intent for `order`, superseding the one that the asset has; None if outranked."""
     listed = open_key(device.area, order.device, order.asset)
+    if until_s := outranked_until_s(ctx, device.area, order):
+        ctx.emit(
+            OUTRANKED_EVENT,
+            target=order.device,
+            asset=order.asset,
+            action=order.action,
+            value=order.value,
+            why=order.why,
+            until_s=until_s,
+        )
+        return None
     previous = ctx.state.get(listed)
     if previous is not None:
         _close(ctx, device.area, _need(ctx, previous), objects.EXPIRED, codes.R_REPLAYED)
@@ -73,6 +89,9 @@ def request(ctx: Context, device: Device, order: Order) -> Intent:
     )
     ctx.save(INTENT + intent.id, intent)
     ctx.state.put(listed, intent.id)
+    if order.rank == priority.GRID:
+        held = Held(intent.id, order.rank, order.action, order.value, intent.expires_s)
+        ctx.save(_held_key(device.area, order.device, order.asset), held)
     ctx.emit(
         INTENT_EVENT,
         id=intent.id,
@@ -148,6 +167,8 @@ def _close(ctx: Context, area: int, intent: Intent, status: int, reason: int) ->
     listed = open_key(area, intent.target, intent.asset)
     if ctx.state.get(listed) == intent.id:
         ctx.state.delete(listed)
+    if status == objects.REFUSED or reason == codes.R_EXPIRED:
+        _let_go(ctx, area, intent)
     if was_open:
         ctx.state.put(CLOSED + u64(ctx.now_ms) + intent.id, b"\x01")
     ctx.emit(
@@ -160,6 +181,18 @@ def _close(ctx: Context, area: int, intent: Intent, status: int, reason: int) ->
         at_ms=intent.at_ms,
         late=0 if was_open else 1,
     )
+
+
+def _held_key(area: int, device: bytes, asset: int) -> bytes:
+    return HELD + u32(area) + device + bytes((asset,))
+
+
+def _let_go(ctx: Context, area: int, intent: Intent) -> None:
+    """A board that did not do it holds nothing against others."""
+    key = _held_key(area, intent.target, intent.asset)
+    held = ctx.load(Held, key)
+    if held is not None and held.id == intent.id:
+        ctx.state.delete(key)
 
 
 def _prune(ctx: Context) -> None:

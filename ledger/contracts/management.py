@@ -28,6 +28,7 @@ from ledger.contracts.objects import (
     Price,
     Section,
 )
+from ledger.contracts.priority import SECTION_LIMIT
 from ledger.contracts.registry import PROSUMER_ROLE, Signer
 from ledger.contracts.wear import Decision
 from wireformat import codes
@@ -166,6 +167,9 @@ def _decide_asset(ctx: Context, area: int, suffix: bytes, wishes: Preferences, p
     cost = pricing.price_of(price, wishes.energy)
     found = kinds.decide(ctx.params.limits, wishes, asset, cost, ctx.now_ms)
     if found.may_switch:
+        wanted = Order(address, number, *kinds.order_of(wishes.kind, found.want), found.why)
+        if until_s := control.outranked_until_s(ctx, area, wanted):
+            return until_s * 1000
         _note_switch(ctx, asset, found)
     if asset.since_ms and (found.may_switch or asks_again_ms or ctx.now_ms >= asset.renew_ms):
         action, value = kinds.order_of(wishes.kind, asset.desired)
@@ -203,7 +207,7 @@ def _decide_section(ctx: Context, area: int, mlmd: bytes, section: Section) -> i
     if ctx.now_ms < (asks_again_ms := optout.asks_again_ms(ctx, mlmd)):
         return asks_again_ms
     if is_new or ctx.now_ms >= section.renew_ms:
-        control.request(ctx, device, Order(mlmd, 0, codes.SET_LIMIT, want_w, "section limit"))
+        control.request(ctx, device, Order(mlmd, 0, codes.SET_LIMIT, want_w, SECTION_LIMIT))
         optout.note_probe(ctx, mlmd)
         section.asked_w = want_w if is_limited else 0
         section.renew_ms = renewal_ms(ctx) if is_limited else NEVER_MS

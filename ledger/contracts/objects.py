@@ -361,3 +361,14 @@ class Intent:
     state: int = 0
     at_ms: int = 0
     closed_height: int = 0
+
+
+@dataclass(slots=True)
+class Held:
+    """`control/held/<area><device><asset>`: what a rank of `priority` asked for."""
+
+    id: bytes
+    rank: int
+    action: int
+    value: int
+    expires_s: int

@@ -10,6 +10,7 @@ from __future__ import annotations
 from ledger.contracts.context import NEVER_MS
 from ledger.contracts.objects import RELAY_CLOSED, RELAY_OPEN, Asset, Preferences
 from ledger.contracts.params import Limits
+from ledger.contracts.priority import OVERLOAD
 from ledger.contracts.wear import (
     RUN_MARGIN_S,
     Decision,
@@ -34,7 +35,7 @@ def decide(limits: Limits, wishes: Preferences, asset: Asset, price: int, now_ms
 
 def _wanted(wishes: Preferences, asset: Asset, price: int, now_ms: int) -> tuple[int, str]:
     if asset.shed_ms:
-        return RELAY_OPEN, "overload"
+        return RELAY_OPEN, OVERLOAD
     if must_run(wishes, asset, now_ms):
         return RELAY_CLOSED, "deadline"
     if not wishes.price_limit:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from ledger.contracts.context import NEVER_MS
 from ledger.contracts.objects import Asset, Preferences
 from ledger.contracts.params import Limits
+from ledger.contracts.priority import OVERLOAD
 from ledger.contracts.wear import (
     Decision,
     LevelTimes,
@@ -27,7 +28,7 @@ def decide(limits: Limits, wishes: Preferences, asset: Asset, price: int, now_ms
     if asset.bound_ms and want > asset.bound_w:
         # An empty battery can do no more than stop taking.
         want = asset.bound_w if asset.stored_wh else max(min(want, 0), asset.bound_w, 0)
-        why = "overload"
+        why = OVERLOAD
     return level(limits, wishes, asset, (want, why), LevelTimes(now_ms, NEVER_MS))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from ledger.contracts.context import NEVER_MS
 from ledger.contracts.objects import Asset, Preferences
 from ledger.contracts.params import Limits
+from ledger.contracts.priority import OVERLOAD
 from ledger.contracts.wear import (
     LEVEL_STEP_W,
     RUN_MARGIN_S,
@@ -50,11 +51,11 @@ def needed_w(wishes: Preferences, asset: Asset, now_ms: int) -> int:
 
 def _bounded(wishes: Preferences, asset: Asset, price: int, now_ms: int) -> tuple[int, str]:
     if asset.shed_ms:
-        return 0, "overload"
+        return 0, OVERLOAD
     want, why = _wanted(wishes, asset, price, now_ms)
     if not asset.bound_ms or want <= asset.bound_w:
         return want, why
-    return (asset.bound_w if asset.bound_w >= max(wishes.least_w, 1) else 0), "overload"
+    return (asset.bound_w if asset.bound_w >= max(wishes.least_w, 1) else 0), OVERLOAD
 
 
 def _wanted(wishes: Preferences, asset: Asset, price: int, now_ms: int) -> tuple[int, str]:

@@ -12,6 +12,7 @@ from ledger.contracts.context import NEVER_MS
 from ledger.contracts.objects import Asset, Preferences
 from ledger.contracts.params import Limits
 from ledger.contracts.policy import latest_start_ms, must_run
+from ledger.contracts.priority import OVERLOAD, REST_OF_DEVICE
 from ledger.contracts.wear import (
     Decision,
     above_hysteresis,
@@ -24,7 +25,6 @@ BLOCKED, NORMAL, RECOMMENDED, ORDERED = 1, 2, 3, 4
 MODES = (BLOCKED, NORMAL, RECOMMENDED, ORDERED)
 BLOCK_MAX_S = 7200
 REST_S = 3600
-_REST = "rest from blocking"
 
 
 def decide(limits: Limits, wishes: Preferences, asset: Asset, price: int, now_ms: int) -> Decision:
@@ -41,14 +41,14 @@ def decide(limits: Limits, wishes: Preferences, asset: Asset, price: int, now_ms
 def _wanted(wishes: Preferences, asset: Asset, price: int, now_ms: int) -> tuple[int, str]:
     can_block = not _has_blocked_long(asset, now_ms) and not _rests(asset, now_ms)
     if asset.shed_ms and can_block:
-        return BLOCKED, "overload"
+        return BLOCKED, OVERLOAD
     if not asset.shed_ms and must_run(wishes, asset, now_ms):
         return ORDERED, "deadline"
     if not asset.shed_ms and _is_low(wishes, asset, price):
         return RECOMMENDED, "low price"
     if can_block and _is_dear(wishes, asset, price):
         return BLOCKED, "price"
-    return NORMAL, "normal" if can_block else _REST
+    return NORMAL, "normal" if can_block else REST_OF_DEVICE
 
 
 def _is_low(wishes: Preferences, asset: Asset, price: int) -> bool:
@@ -68,15 +68,15 @@ def _has_blocked_long(asset: Asset, now_ms: int) -> bool:
 
 
 def _rests(asset: Asset, now_ms: int) -> bool:
-    return asset.reason == _REST and now_ms - asset.since_ms < REST_S * 1000
+    return asset.reason == REST_OF_DEVICE and now_ms - asset.since_ms < REST_S * 1000
 
 
 def _block_due_ms(asset: Asset, now_ms: int) -> int:
     """When a block, or the rest after one, has lasted long enough."""
     if not asset.since_ms:
         return NEVER_MS
-    lasts_s = REST_S if asset.reason == _REST else BLOCK_MAX_S
-    is_timed = asset.desired == BLOCKED or asset.reason == _REST
+    lasts_s = REST_S if asset.reason == REST_OF_DEVICE else BLOCK_MAX_S
+    is_timed = asset.desired == BLOCKED or asset.reason == REST_OF_DEVICE
     end_ms = asset.since_ms + lasts_s * 1000
     return end_ms if is_timed and end_ms > now_ms else NEVER_MS
 

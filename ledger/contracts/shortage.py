@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ledger.contracts import assets, optout, policy_battery, policy_limit, registry
+from ledger.contracts import assets, control, optout, policy_battery, policy_limit, registry
 from ledger.contracts.assets import ASSET, PREFERENCES
 from ledger.contracts.context import Context, u32
 from ledger.contracts.metering import Measured
@@ -175,6 +175,7 @@ def _loosen(ctx: Context, measured: Measured, item: _Behind, room_w: int) -> boo
         return False
     asset.bound_ms, asset.cut_w = ctx.now_ms, 0
     asset.bound_w += room_w // LEVEL_STEP_W * LEVEL_STEP_W
+    _withdraw(ctx, measured, item)
     if asset.bound_w >= wishes.rated_w:
         asset.bound_ms, asset.bound_w = 0, 0
         _keep(ctx, measured, item, "management/brought_back", wishes.rated_w)
@@ -205,11 +206,16 @@ def _end_shed(ctx: Context, measured: Measured, item: _Behind, room_w: int, limi
     if ctx.now_ms - asset.shed_ms < hold_ms or room_w < needs_w:
         return False
     asset.shed_ms = 0
+    _withdraw(ctx, measured, item)
     if wishes.kind in GRADED:
         # Comes back at its least power; from there it is loosened record by record.
         asset.bound_ms, asset.bound_w, asset.cut_w = ctx.now_ms, needs_w, 0
     _keep(ctx, measured, item, "management/brought_back", needs_w)
     return True
+
+
+def _withdraw(ctx: Context, measured: Measured, item: _Behind) -> None:
+    control.withdraw(ctx, measured.device.area, item.suffix[:20], item.suffix[20])
 
 
 def _keep(ctx: Context, measured: Measured, item: _Behind, kind: str, power_w: int) -> None:

@@ -15,7 +15,6 @@ from truewatt.bench._figures import progress
 from truewatt.bench._ingest_report import HALF, Limits, print_report
 from truewatt.bench._ingest_run import Load, Run
 from truewatt.cli import run
-from truewatt.cli import run
 
 PART_TURNS = 100
 """Readings of each device in one file of the load."""
