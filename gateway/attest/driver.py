@@ -11,6 +11,7 @@ from gateway.attest.actuator import ProfileActuator
 from gateway.attest.errors import CannotMeter, WrongMeter
 from gateway.attest.p1 import P1Bus, P1Driver
 from gateway.attest.sunspec import SUNSPEC_STORAGE, SunSpecStorage
+from gateway.attest.sunspec_meter import SUNSPEC_METER, SunSpecMeter
 from gateway.collect.bus import Bus
 from gateway.collect.errors import ModbusRefused
 from gateway.config import MeterConfig
@@ -175,4 +176,6 @@ def make_driver(bus: Bus, config: MeterConfig) -> Driver:
         return P1Driver(bus, config)
     if config.profile == SUNSPEC_STORAGE:
         return SunSpecStorage(bus, config)
+    if config.profile == SUNSPEC_METER:
+        return SunSpecMeter(bus, config)
     return ProfileDriver(bus, config, find_profile(config.profile))

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from gateway.attest.reading import LINES, opened
 from gateway.collect.errors import CollectError
 from gateway.profiles.codec import Readings
 from gateway.profiles.errors import PortLost
@@ -34,7 +35,12 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     read = commands.add_parser("read", help="read a commercial meter once")
     watch = commands.add_parser("watch", help="read a commercial meter again and again")
     for parser in (read, watch):
-        parser.add_argument("--profile", required=True, metavar="NAME")
+        parser.add_argument(
+            "--profile",
+            required=True,
+            metavar="NAME",
+            help="of truewatt gateway profiles, or " + ", ".join(LINES),
+        )
         parser.add_argument("--unconfirmed", action="store_true", help="one source is enough")
         _add_line(parser)
         parser.add_argument("--address", type=_address, default=1, metavar="N")
@@ -71,6 +77,7 @@ def _profiles(arguments: argparse.Namespace) -> int:
         print(f"{'profile':16} {'meter':32} {'link':5} {'phases':>6} {'values':>6}  sources")
         for profile in profiles:
             print(_line(profile))
+        print(f"without registers of their own: {', '.join(LINES)}")
         return EXIT_OK
     arguments.write_docs.mkdir(parents=True, exist_ok=True)
     (arguments.write_docs / "README.md").write_text(index(profiles))
@@ -90,6 +97,8 @@ def _line(profile: Profile) -> str:
 
 
 async def _read(arguments: argparse.Namespace) -> int:
+    if arguments.profile in LINES:
+        return await _read_other(arguments, 1)
     profile = _chosen(arguments)
     async with MeterLink(_port(arguments, profile.serial)) as link:
         show = _say if sys.stderr.isatty() else None
@@ -100,6 +109,8 @@ async def _read(arguments: argparse.Namespace) -> int:
 
 async def _watch(arguments: argparse.Namespace) -> int:
     """Until interrupted. A reading that fails is told; the next one is tried all the same."""
+    if arguments.profile in LINES:
+        return await _read_other(arguments, arguments.count)
     profile = _chosen(arguments)
     good = done = 0
     link = MeterLink(_port(arguments, profile.serial))
@@ -120,6 +131,26 @@ async def _watch(arguments: argparse.Namespace) -> int:
             print()
     finally:
         link.close()
+
+
+async def _read_other(arguments: argparse.Namespace, count: int) -> int:
+    """A device that has no profile of registers, `count` times, 0 for ever."""
+    good = done = 0
+    async with opened(
+        arguments.profile, _port(arguments, LINES[arguments.profile]), arguments.address
+    ) as device:
+        while True:
+            done += 1
+            try:
+                readings = await device.read()
+                print(plain_table(device.title, readings), flush=True)
+                good += bool(readings.values)
+            except CollectError as error:
+                print(error, file=sys.stderr, flush=True)
+            if done == count:
+                return EXIT_OK if good == done else EXIT_FAILED
+            await asyncio.sleep(arguments.every)
+            print()
 
 
 def _chosen(arguments: argparse.Namespace) -> Profile:
@@ -219,6 +250,19 @@ def table(profile: Profile, readings: Readings, unconfirmed: bool) -> str:
         mark = "  one source" if registers[quantity].single_source or profile.single_source else ""
         text = _absent(readings, name) if value is None else shown(quantity, value)
         lines.append(f"  {quantity:16} {text:>18}{mark}")
+    return "\n".join(lines)
+
+
+def plain_table(title: str, readings: Readings) -> str:
+    """The same for a device that has no profile: what it measures, and what it can't."""
+    lines = [title]
+    absent = [*readings.unavailable, *readings.implausible, *readings.missing]
+    for quantity in QUANTITIES:
+        name = key(quantity)
+        if name in readings.values:
+            lines.append(f"  {quantity:16} {shown(quantity, readings.values[name]):>18}")
+        elif name in absent:
+            lines.append(f"  {quantity:16} {_absent(readings, name):>18}")
     return "\n".join(lines)
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from gateway.collect.errors import CollectError, GarbledReply, NoReply
+from gateway.errors import GatewayError
 from gateway.profiles.errors import MeterRefused, PortLost
 from gateway.profiles.identify import MEANS, Certainty, identify
 from gateway.profiles.link import READ_HOLDING, READ_INPUT, MeterLink, PortConfig
@@ -114,10 +115,23 @@ async def _names_itself(link: MeterLink, address: int) -> str | None:
     ):
         try:
             if await link.read(READ_HOLDING, address, first, count) == mark:
-                return name
+                return name if mark != SUNSPEC_MARK else await _sunspec(link, address)
         except (MeterRefused, NoReply):
             continue
     return None
+
+
+async def _sunspec(link: MeterLink, address: int) -> str:
+    """Maker and model, if its map can be walked."""
+    # What stands above profiles is needed here alone.
+    from gateway.attest.reading import sunspec_name
+
+    try:
+        return await sunspec_name(link, address)
+    except PortLost:
+        raise
+    except GatewayError:
+        return "SunSpec device"
 
 
 def _shown(port: PortConfig) -> str:

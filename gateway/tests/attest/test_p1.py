@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from gateway import cli
 from gateway.config import MeterConfig
 from gateway.tests.attest.kit import run
 from truewatt.emulator.wires.tty import Tty
@@ -139,3 +140,25 @@ def test_a_silent_port_is_told(tmp_path, monkeypatch):
         await site.until(lambda: site.codes().get("house") in ("no_reply", "garbled_reply"))
 
     with_port(tmp_path, scenario)
+
+
+def test_a_p1_port_is_read_from_the_command_line(tmp_path, capsys):
+    tty = Tty(tmp_path / "p1")
+
+    async def talk():
+        reading = asyncio.create_task(
+            asyncio.to_thread(cli.main, ["read", "--profile", "p1_v5", "--port", str(tty.path)])
+        )
+        while not reading.done():
+            tty.write(telegram())
+            await asyncio.sleep(0.05)
+        return await reading
+
+    try:
+        assert asyncio.run(talk()) == 0
+    finally:
+        tty.close()
+    said = capsys.readouterr().out
+    assert "smart meter on a P1 port (p1_v5)" in said
+    assert "-1193 W" in said
+    assert "1334568 Wh" in said

@@ -41,7 +41,7 @@ def test_everybody_on_a_line_is_listed_once(tmp_path, capsys):
     assert status == 0
     rows = [line.split()[0] for line in said.out.splitlines()[1:]]
     assert rows == ["2", "5"]
-    assert "SunSpec device" in said.out
+    assert "SunSpec inverter: Emulated Storage" in said.out
     assert "100 %" in said.err
 
 
