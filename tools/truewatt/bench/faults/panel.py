@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -45,13 +45,16 @@ class Panel:
 
     def read(self, register: int, count: int) -> list[int] | None:
         """Holding registers; None where there are none."""
-        areas: dict[int, Callable[[], list[int]]] = {
-            m.STATUS: self._status,
-            m.WINDOW: self._window,
-            m.INBOX_STATUS: lambda: [word for frame in self._frames for word in frame],
-        }
-        area = areas.get(register)
-        return None if area is None else (area() + [0] * count)[:count]
+        areas = (
+            (m.STATUS, m.STATUS_WORDS, self._status),
+            (m.WINDOW, m.WINDOW_WORDS, self._window),
+            (m.INBOX_STATUS, m.INBOX_STATUS_WORDS, self._fates),
+        )
+        for start, words, show in areas:
+            if start <= register and register + count <= start + words:
+                found = show() + [0] * words
+                return found[register - start : register - start + count]
+        return None
 
     def write(self, register: int, words: list[int]) -> bool:
         """False where nothing can be written."""
@@ -71,6 +74,9 @@ class Panel:
             min(len(journal) - 1 - self.device.acked, 0xFFFF), 1, *m.uint_words(7, 4),
             *m.uint_words(0, 3), SERIAL, SERIAL, last, 1, 0,
         ]  # fmt: skip
+
+    def _fates(self) -> list[int]:
+        return [word for frame in self._frames for word in frame]
 
     def _window(self) -> list[int]:
         epoch, seq = self._cursor
