@@ -54,6 +54,6 @@ def joining(config: Config) -> list[Joining]:
     for bus, meter, driver in drivers(config):
         signer = device_signer(config.data_dir, meter.name, config.ledger.chain_id)
         controllable = bool(driver.actions) and meter.control
-        signed = enrolment(signer, meter, controllable)
+        signed = enrolment(signer, meter, driver.assets if controllable else 0)
         found.append(Joining(meter, bus.name, signer.address, signed, controllable))
     return found

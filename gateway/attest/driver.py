@@ -10,6 +10,7 @@ from typing import Protocol
 from gateway.attest.actuator import ProfileActuator
 from gateway.attest.errors import CannotMeter, WrongMeter
 from gateway.attest.p1 import P1Bus, P1Driver
+from gateway.attest.relay_board import RELAY_BOARD, RelayBoard
 from gateway.attest.sunspec import SUNSPEC_STORAGE, SunSpecStorage
 from gateway.attest.sunspec_meter import SUNSPEC_METER, SunSpecMeter
 from gateway.collect.bus import Bus
@@ -32,12 +33,15 @@ class Driver(Protocol):
     """One device at its address. All methods raise `CollectError`s.
 
     `actions`: those of `codes` that it can be commanded to. `timeout_s`: after this long without a
-    word from the gateway it goes to its safe state by itself.
+    word from the gateway it goes to its safe state by itself. `assets`: how many parts of it can be
+    commanded, numbered from 0; `rests_closed`: whether they are switched on unless commanded.
     """
 
     max_power_w: int
     actions: frozenset[int]
     timeout_s: int
+    assets: int
+    rests_closed: bool
 
     @property
     def registers(self) -> Registers: ...
@@ -50,23 +54,23 @@ class Driver(Protocol):
         """What it measures now; positive power is drawn from the grid."""
         ...
 
-    def fault(self, action: int, value: int) -> int:
+    def fault(self, action: int, value: int, asset: int = 0) -> int:
         """Why the device can never be set to this (`codes.R_*`), or R_NONE."""
         ...
 
-    async def apply(self, action: int, value: int) -> None:
+    async def apply(self, action: int, value: int, asset: int = 0) -> None:
         """Set it, ahead of all polling, and read it back; raises `NotFollowed`.
 
         Repeating it keeps the device from going to its safe state.
         """
         ...
 
-    async def state(self, action: int) -> int:
+    async def state(self, action: int, asset: int = 0) -> int:
         """Read back: W, or 0 and 1 for open and closed."""
         ...
 
-    async def restore(self) -> None:
-        """Set it to what holds while nobody commands it; from then on it can be left alone."""
+    async def restore(self, asset: int | None = None) -> None:
+        """Set it, or one asset, to what holds while nobody commands it and it is left alone."""
         ...
 
 
@@ -78,6 +82,7 @@ class ProfileDriver:
         self._actuator = ProfileActuator(bus, config, profile)
         self.actions = self._actuator.actions
         self.timeout_s = self._actuator.timeout_s
+        self.assets, self.rests_closed = 1, True
         self._chosen = profile.chosen(config.unconfirmed)
         self._blocks = plan(profile, self._chosen)
         phases = config.phases or profile.phases
@@ -128,16 +133,16 @@ class ProfileDriver:
             words.update(enumerate(row, block.first))
         return self._checked(decode(self.profile, words, self._chosen))
 
-    def fault(self, action: int, value: int) -> int:
+    def fault(self, action: int, value: int, asset: int = 0) -> int:
         return self._actuator.fault(action, value)
 
-    async def apply(self, action: int, value: int) -> None:
+    async def apply(self, action: int, value: int, asset: int = 0) -> None:
         await self._actuator.apply(action, value)
 
-    async def state(self, action: int) -> int:
+    async def state(self, action: int, asset: int = 0) -> int:
         return await self._actuator.state(action)
 
-    async def restore(self) -> None:
+    async def restore(self, asset: int | None = None) -> None:
         await self._actuator.restore()
 
     def _checked(self, readings: Readings) -> Readings:
@@ -176,6 +181,8 @@ def make_driver(bus: Bus, config: MeterConfig) -> Driver:
         return P1Driver(bus, config)
     if config.profile == SUNSPEC_STORAGE:
         return SunSpecStorage(bus, config)
+    if config.profile == RELAY_BOARD:
+        return RelayBoard(bus, config)
     if config.profile == SUNSPEC_METER:
         return SunSpecMeter(bus, config)
     return ProfileDriver(bus, config, find_profile(config.profile))

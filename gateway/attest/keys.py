@@ -25,8 +25,11 @@ def device_signer(data_dir: Path, name: str, chain_id: str) -> Signer:
     return Signer(load_or_create_seed(data_dir / "attest" / f"{name}.key"), chain_id)
 
 
-def enrolment(signer: Signer, config: MeterConfig, controllable: bool) -> bytes:
-    """The device's signed request to join, for an installer to countersign."""
+def enrolment(signer: Signer, config: MeterConfig, assets: int) -> bytes:
+    """The device's signed request to join, for an installer to countersign.
+
+    `assets`: how many parts of it can be commanded.
+    """
     identifier = (config.serial or config.name).encode()
     record = Enrolment(
         public_key=signer.public_key,
@@ -34,7 +37,7 @@ def enrolment(signer: Signer, config: MeterConfig, controllable: bool) -> bytes:
         channels=[[_KINDS[config.kind], _ENERGY[config.energy]]],
         hardware_id=identifier[:MAX_HARDWARE_ID_BYTES],
         firmware=FIRMWARE,
-        relays=int(controllable and config.control),
+        relays=assets if config.control else 0,
         fixed_limit_w=None,
     )
     return signer.sign(record)

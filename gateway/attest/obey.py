@@ -64,7 +64,8 @@ class Obedience:
         self._tools, self._driver, self._device = tools, driver, device
         self._actions = driver.actions if allowed else frozenset()
         self._trust, self._where = trust, where
-        self._active: _Active | None = None
+        self._active: dict[int, _Active] = {}
+        self._unsure: set[int] = set()
         self._prepared = self._answered = False
         self._counter = 0
         # A visit's housekeeping and a command must not mix on one device.
@@ -77,17 +78,22 @@ class Obedience:
 
     def due_in_s(self) -> float | None:
         """When the device needs a word again at the latest, in the run's clock."""
-        if self._active is None:
+        if not self._active:
             return None
-        left_s = (self._active.until_ms - self._tools.clock.mono_ms()) / 1000
+        until_ms = min(active.until_ms for active in self._active.values())
+        left_s = (until_ms - self._tools.clock.mono_ms()) / 1000
         return max(0.0, min(left_s, self._driver.timeout_s / 3))
 
     def flags(self) -> int:
-        """For the device's records: whether it is switched on, as on a board with one relay."""
+        """For the device's records: which assets are switched on, as on a board with relays."""
         if codes.CLOSE not in self._actions:
             return 0
-        is_off = self._active is not None and not self._active.state
-        return 0 if is_off else codes.RELAY_1_CLOSED
+        bits = 0
+        for asset, bit in enumerate(codes.RELAY_CLOSED[: self._driver.assets]):
+            active = self._active.get(asset)
+            is_on = active.state if active is not None else self._driver.rests_closed
+            bits |= bit if is_on else 0
+        return bits
 
     # ---- at each visit -------------------------------------------------------------------------
 
@@ -97,15 +103,14 @@ class Obedience:
             return
         async with self._lock:
             await self._prepare(append)
-            active = self._active
-            if active is None:
-                return
-            if self._tools.clock.mono_ms() < active.until_ms:
-                await self._driver.apply(active.command.action, active.command.value)
-                return
-            await self._driver.restore()
-            self._active = None
-            log.info("%s: command %s has ended", self._where, active.command.id.hex())
+            for asset, active in sorted(self._active.items()):
+                command = active.command
+                if self._tools.clock.mono_ms() < active.until_ms:
+                    await self._driver.apply(command.action, command.value, asset)
+                    continue
+                await self._driver.restore(asset)
+                del self._active[asset]
+                log.info("%s: command %s has ended", self._where, command.id.hex())
 
     async def rest(self) -> None:
         """The safe state at a start, before anything may be signed: no ledger is needed for it."""
@@ -115,9 +120,9 @@ class Obedience:
     async def abandon(self) -> None:
         """Nothing that was commanded holds any longer: the device is revoked, or no more ours."""
         async with self._lock:
-            if self._active is not None:
+            if self._active:
                 await self._driver.restore()
-                self._active = None
+                self._active.clear()
                 log.warning("%s: its command is given up", self._where)
 
     def lost(self) -> None:
@@ -135,6 +140,10 @@ class Obedience:
         if self._actions and not self._prepared:
             await self._driver.restore()
             self._prepared = True
+            self._unsure.clear()
+        for asset in sorted(self._unsure):
+            await self._driver.restore(asset)
+            self._unsure.discard(asset)
 
     async def _finish(self, append: Append) -> None:
         """End the command that a restart interrupted, once; it is not repeated."""
@@ -162,7 +171,7 @@ class Obedience:
             if reason == codes.R_NONE:
                 # Whoever does not answer is not to blame yet: the command is tried again.
                 await self._prepare(append)
-                await self._driver.state(command.action)
+                await self._driver.state(command.action, command.asset)
             await self._execute(command, reason, append)
 
     def _verified(self, data: bytes) -> Command:
@@ -206,9 +215,9 @@ class Obedience:
     def _final(self, command: Command) -> int:
         if self._now_s >= command.expires_s:
             return codes.R_EXPIRED
-        if command.asset != 0 or not self._actions:
+        if not self._actions or command.asset >= self._driver.assets:
             return codes.R_NO_SUCH_ASSET
-        return self._driver.fault(command.action, command.value)
+        return self._driver.fault(command.action, command.value, command.asset)
 
     async def _execute(self, command: Command, reason: int, append: Append) -> None:
         store = self._tools.store
@@ -230,13 +239,15 @@ class Obedience:
             return codes.R_EXPIRED, 0
         until_ms = self._tools.clock.mono_ms() + (command.expires_s - self._now_s) * 1000
         try:
-            await self._driver.apply(command.action, command.value)
-            state = await self._driver.state(command.action)
-            self._active = _Active(command, until_ms, state)
+            await self._driver.apply(command.action, command.value, command.asset)
+            state = await self._driver.state(command.action, command.asset)
+            self._active[command.asset] = _Active(command, until_ms, state)
             return codes.R_NONE, state
         except CollectError as error:
             log.warning("%s: command %s: %s", self._where, command.id.hex(), error)
-            self._active, self._prepared = None, False
+            # How it stands is not known: to its default, before anything else is done to it.
+            self._active.pop(command.asset, None)
+            self._unsure.add(command.asset)
             return codes.R_HARDWARE, 0
 
     async def _end(

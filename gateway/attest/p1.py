@@ -169,6 +169,7 @@ class P1Driver:
         self.max_power_w = config.max_power_w or DEFAULT_MAX_W
         self.actions: frozenset[int] = frozenset()
         self.timeout_s = 0
+        self.assets, self.rests_closed = 0, True
 
     @property
     def registers(self) -> dict[str, CounterLimits]:
@@ -211,16 +212,16 @@ class P1Driver:
 
     # ---- nothing to set ------------------------------------------------------------------------
 
-    def fault(self, action: int, value: int) -> int:
+    def fault(self, action: int, value: int, asset: int = 0) -> int:
         return codes.R_BAD_VALUE
 
-    async def apply(self, action: int, value: int) -> None:
+    async def apply(self, action: int, value: int, asset: int = 0) -> None:
         raise AssertionError("a P1 port is read only")
 
-    async def state(self, action: int) -> int:
+    async def state(self, action: int, asset: int = 0) -> int:
         return 0
 
-    async def restore(self) -> None:
+    async def restore(self, asset: int | None = None) -> None:
         return
 
 

@@ -37,6 +37,7 @@ class SunSpecStorage:
         self.max_power_w = config.max_power_w or DEFAULT_MAX_W
         self.actions = frozenset({codes.CHARGE, codes.DISCHARGE, codes.OPEN})
         self.timeout_s = TIMEOUT_S
+        self.assets, self.rests_closed = 1, True
 
     @property
     def where(self) -> str:
@@ -84,13 +85,13 @@ class SunSpecStorage:
 
     # ---- commands ------------------------------------------------------------------------------
 
-    def fault(self, action: int, value: int) -> int:
+    def fault(self, action: int, value: int, asset: int = 0) -> int:
         """Up to its rating, either way; OPEN is 0 W."""
         most_w = 0 if action == codes.OPEN else self.max_power_w
         good = action in self.actions and value <= most_w
         return codes.R_NONE if good else codes.R_BAD_VALUE
 
-    async def apply(self, action: int, value: int) -> None:
+    async def apply(self, action: int, value: int, asset: int = 0) -> None:
         """Set the power; enabling comes last, and starts the reversion timer anew."""
         model = await self._map.read(CONTROLS, 67)
         watts = value if action == codes.DISCHARGE else -value
@@ -104,14 +105,14 @@ class SunSpecStorage:
         await self._write(model, "WSetEna", "WSetEna")
         await self._follows(WSetEna=ENABLED, WSetMod=WATTS, WSet=raw, WSetRvrtTms=TIMEOUT_S)
 
-    async def state(self, action: int) -> int:
+    async def state(self, action: int, asset: int = 0) -> int:
         """W that are set, either way; 0 if it is left to itself."""
         model = await self._map.read(CONTROLS, 67)
         if model.WSetEna.value != ENABLED:
             return 0
         return abs(scaled(model, "WSet") or 0)
 
-    async def restore(self) -> None:
+    async def restore(self, asset: int | None = None) -> None:
         """Leave it to its own control."""
         model = await self._map.read(CONTROLS, 67)
         model.WSetEna.value = DISABLED

@@ -34,6 +34,7 @@ class SunSpecMeter:
         self.max_power_w = config.max_power_w or DEFAULT_MAX_W
         self.actions: frozenset[int] = frozenset()
         self.timeout_s = 0
+        self.assets, self.rests_closed = 0, True
         self.title = "SunSpec meter"
         self._number, self._sign = 0, 1
 
@@ -82,17 +83,17 @@ class SunSpecMeter:
 
     # ---- nothing to set ------------------------------------------------------------------------
 
-    def fault(self, action: int, value: int) -> int:
+    def fault(self, action: int, value: int, asset: int = 0) -> int:
         """It can't be set to anything."""
         return codes.R_BAD_VALUE
 
-    async def apply(self, action: int, value: int) -> None:
+    async def apply(self, action: int, value: int, asset: int = 0) -> None:
         """Never asked for."""
         raise AssertionError("a meter can't be commanded")
 
-    async def state(self, action: int) -> int:
+    async def state(self, action: int, asset: int = 0) -> int:
         """There is none."""
         return 0
 
-    async def restore(self) -> None:
+    async def restore(self, asset: int | None = None) -> None:
         """There is nothing to restore."""

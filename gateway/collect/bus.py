@@ -15,6 +15,7 @@ from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.exceptions import ConnectionException, ModbusException
 from pymodbus.framer import FramerRTU, FramerType
 from pymodbus.pdu import ModbusPDU
+from pymodbus.pdu.bit_message import WriteSingleCoilRequest
 
 from gateway.collect.errors import (
     BusLost,
@@ -25,9 +26,11 @@ from gateway.collect.errors import (
     WrongReply,
 )
 from gateway.collect.line import (
+    READ_COILS,
     READ_HOLDING,
     READ_INPUT,
     READ_WRITE,
+    WRITE_COIL,
     WRITE_MULTIPLE,
     byte_s,
     gap_s,
@@ -69,6 +72,15 @@ class Asked:
     def wire_bytes(self) -> int:
         """Length of request and reply."""
         return request_bytes(self.function, self.written) + self.reply_bytes
+
+
+class _AnyCoil(WriteSingleCoilRequest):
+    """Function 05 whose value is not only on or off (Modbus knows no other)."""
+
+    value = 0
+
+    def encode(self) -> bytes:
+        return self.address.to_bytes(2, "big") + self.value.to_bytes(2, "big")
 
 
 class Bus:
@@ -185,6 +197,28 @@ class Bus:
 
         await self._exchange(Asked(address, WRITE_MULTIPLE, 0, len(words)), ask, urgent)
 
+    async def coils(
+        self, address: int, first: int, count: int, probe_s: float | None = None
+    ) -> list[bool]:
+        """FC01: `count` coils from `first` on, ahead of all polling."""
+
+        def ask(client: Client) -> Awaitable[ModbusPDU]:
+            return client.read_coils(first, count=count, device_id=address)
+
+        reply = await self._exchange(Asked(address, READ_COILS, count), ask, True, probe_s)
+        return list(reply.bits)[:count]
+
+    async def set_coil(self, address: int, coil: int, value: int) -> None:
+        """FC05 with any `value`: relay boards take times there. Ahead of all polling."""
+
+        def ask(client: Client) -> Awaitable[ModbusPDU]:
+            request = _AnyCoil(dev_id=address, address=coil, bits=[bool(value)])
+            request.value = value
+            sent: Awaitable[ModbusPDU] = client.execute(False, request)
+            return sent
+
+        await self._exchange(Asked(address, WRITE_COIL, 0), ask, True)
+
     async def write_read(
         self, address: int, register: int, words: Sequence[int], read_from: int, count: int
     ) -> list[int]:
@@ -270,7 +304,9 @@ class Bus:
             code = int(getattr(reply, "exception_code", 0))
             raise ModbusRefused(f"exception {code} to function {function}", where, code)
         wrong = reply.function_code != function
-        if wrong or (count and len(reply.registers) != count):
+        found = reply.bits if function == READ_COILS else reply.registers
+        # Coils come in whole bytes.
+        if wrong or (count and not count <= len(found) <= count + 7 * (function == READ_COILS)):
             raise WrongReply(
                 f"function {reply.function_code} with {len(reply.registers)} registers", where
             )
@@ -308,7 +344,7 @@ def _late_bytes(data: bytes, address: int, function: int, size: int) -> int:
     """Length of a sound frame at the start of `data` that answers another question, or 0."""
     if len(data) < MIN_FRAME_BYTES + 1 or data[0] != address or data[1] & 0x80:
         return 0
-    found = 8 if data[1] == WRITE_MULTIPLE else 5 + data[2]
+    found = 8 if data[1] in (WRITE_MULTIPLE, WRITE_COIL) else 5 + data[2]
     if (data[1], found) == (function, size) or len(data) < found:
         return 0
     crc = FramerRTU.compute_CRC(data[: found - 2]).to_bytes(2, "big")

@@ -10,6 +10,7 @@ SILENT_CHARS = 3.5
 FAST_BAUD, FAST_SILENCE_S = 19_200, 0.001_75
 
 READ_HOLDING, READ_INPUT, READ_WRITE, WRITE_MULTIPLE = 3, 4, 23, 16
+READ_COILS, WRITE_COIL = 1, 5
 READ_REQUEST_BYTES, READ_HEAD_BYTES = 8, 5
 WRITE_HEAD_BYTES, WRITE_REPLY_BYTES, READ_WRITE_HEAD_BYTES = 9, 8, 13
 
@@ -41,5 +42,8 @@ def request_bytes(function: int, written: int) -> int:
 
 
 def reply_bytes(function: int, read: int) -> int:
-    """Length of a whole reply with `read` registers: address, function, what follows, CRC."""
-    return WRITE_REPLY_BYTES if function == WRITE_MULTIPLE else READ_HEAD_BYTES + 2 * read
+    """Length of a whole reply with `read` registers or coils, from the address to the CRC."""
+    if function == READ_COILS:
+        return READ_HEAD_BYTES + (read + 7) // 8
+    wrote = function in (WRITE_MULTIPLE, WRITE_COIL)
+    return WRITE_REPLY_BYTES if wrote else READ_HEAD_BYTES + 2 * read
