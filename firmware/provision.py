@@ -123,10 +123,10 @@ def _seed() -> bytes:
 
 def _new_passkey() -> int:
     from links.ble_bonds import Bonds
-    from wireformat import ble_map
+    from wireformat.ble_map import PASSKEY_END
 
-    passkey = ble_map.PASSKEY_END
-    while passkey >= ble_map.PASSKEY_END:  # 20 bits, drawn again until they are below a million
+    passkey = PASSKEY_END
+    while passkey >= PASSKEY_END:  # 20 bits, drawn again until they are below a million
         passkey = int.from_bytes(os.urandom(3), "big") & 0xFFFFF
     store = open_store()
     Bonds(store).forget_all()

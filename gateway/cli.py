@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gateway.attest.cli import add_commands as add_attest
 from gateway.attest.devices import drivers
+from gateway.ble import scan as ble_scan
 from gateway.collect.forecast import forecast
 from gateway.collect.port import stable_path
 from gateway.config import Config, ConfigError, load_config, missing_files
@@ -57,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     keeping.add_commands(commands)
     add_commands(commands)
     mqtt_setup.add_command(commands)
+    ble_scan.add_command(commands)
     return parser
 
 

@@ -174,6 +174,8 @@ def missing_files(config: Config) -> list[Problem]:
         "gateway.ack_certificate": config.ack_certificate,
         "ledger.genesis": config.ledger.genesis,
     }
+    if config.ble is not None:
+        wanted["ble.passkey_file"] = config.ble.passkey_file
     return [
         Problem(key, str(path), "a file that exists and can be read")
         for key, path in wanted.items()

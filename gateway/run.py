@@ -17,6 +17,7 @@ from gateway.attest.devices import make_bus
 from gateway.attest.devices import places as attested_places
 from gateway.attest.obey import Trust
 from gateway.attest.place import MeterPlace
+from gateway.ble.errors import NoBleak
 from gateway.calibration import CalibrationWatch
 from gateway.carriers import Carriers
 from gateway.collect.bus import Bus
@@ -84,13 +85,6 @@ class CertificateExpires(GatewayError):
 
     code = "certificate_expires"
     todo = "ask the operator for a new one with a higher serial"
-
-
-class NoBleak(GatewayError):
-    """The configuration has boards over BLE, and this installation nothing that speaks it."""
-
-    code = "no_bleak"
-    todo = "pip install truewatt[ble]"
 
 
 class Gateway:

@@ -7,11 +7,12 @@ does not is dropped, so that no stranger keeps the gateway out.
 """
 
 import asyncio
+import struct
 
 from core.errors import NotProvisioned
 from core.log import log
 from links import board_status
-from wireformat import ble_map
+from wireformat import ble_map, modbus_map
 from wireformat.control import Ack, Beacon, Command
 
 PAIR_MS = 30000
@@ -23,7 +24,7 @@ BEGIN_MS = 60000
 QUIET_MS = 180000
 """And one from which nothing genuine and new came for that long: no ack, time or command."""
 
-_STEP_MS, _ALONE_MS = 40, 250
+_STEP_MS, _ALONE_MS, _AGAIN_MS = 40, 250, 1000
 _AT_ONCE = 4
 _STATUS_MS, _STATUS_UNTRUSTED_MS, _STATUS_LEAST_MS = 60000, 10000, 200
 _RESEND_FIRST_MS, _RESEND_MOST_MS = 20000, 600000
@@ -44,6 +45,7 @@ class BleLink:
         inbox.finished = self._finished
         self._pause_ms = _PAUSE_FIRST_MS
         self._ended = self._found_ms = 0
+        self._fates = bytes(2 * modbus_map.INBOX_STATUS_WORDS)
         self._begin(0, 0)
 
     async def run(self) -> None:
@@ -69,6 +71,7 @@ class BleLink:
             self._ended = radio.count
             self._found_ms = now_ms + self._rest_ms()
         if not radio.found and now_ms >= self._found_ms:
+            self._found_ms = now_ms + _AGAIN_MS
             radio.advertise(self._config.adv_ms)
 
     def _begin(self, count: int, now_ms: int) -> None:
@@ -107,8 +110,9 @@ class BleLink:
         for handle, data in self._radio.take():
             self._written(handle, data)
         if self._listens:
-            self._send(now_ms)
+            # Who it is first: the gateway looks a board up before it judges its records.
             self._tell(now_ms)
+            self._send(now_ms)
 
     def _fault(self, now_ms: int) -> "str | None":
         """Why this central has to go."""
@@ -142,8 +146,14 @@ class BleLink:
         genuine = code == Beacon.CODE or code == Command.CODE or acked > self._acked
         if genuine and not entry.reason:
             self._genuine_ms = self._node.clock.up_ms()
-        if code != Ack.CODE or entry.reason:
-            self._owed_status = True
+        if code == Ack.CODE and not entry.reason:
+            return
+        # In the order of their ends: by their beginning, a flood of others would push it out.
+        fate = struct.pack(">HHH", entry.frame_id, entry.status, entry.reason)
+        self._fates = fate + self._fates[: -len(fate)]
+        self._owed_status = True
+        if code == Command.CODE:
+            self._told = False
 
     # ---- what goes out -----------------------------------------------------------------------
 
@@ -180,8 +190,8 @@ class BleLink:
     def _status(self) -> bytes:
         dropped = min(self.dropped + self._radio.dropped, 0xFFFF)
         counters = min(self.strangers, 0xFFFF) << 16 | dropped
-        fates = self._inbox.status()
-        return board_status.block(self._node, self._inbox) + fates + counters.to_bytes(4, "big")
+        status = board_status.block(self._node, self._inbox)
+        return status + self._fates + counters.to_bytes(4, "big")
 
 
 def ble_link(node: object, inbox: object) -> BleLink:

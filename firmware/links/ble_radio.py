@@ -69,12 +69,17 @@ class Radio:
         """Be found, and connectable, until somebody connects."""
         service = bytes.fromhex(ble_map.SERVICE.replace("-", ""))
         name = self._name.encode()
-        self._ble.gap_advertise(
-            interval_ms * 1000,
-            _ADV_HEAD + bytes(reversed(service)),
-            resp_data=bytes((len(name) + 1, _NAME_HEAD)) + name,
-        )
+        # Before the call: who connects at once takes it back.
         self.found = True
+        try:
+            self._ble.gap_advertise(
+                interval_ms * 1000,
+                _ADV_HEAD + bytes(reversed(service)),
+                resp_data=bytes((len(name) + 1, _NAME_HEAD)) + name,
+            )
+        except OSError as error:
+            self.found = False
+            log("ble", "can't advertise: %s" % error)
 
     def drop(self) -> None:
         """End the connection, if there is one."""
@@ -113,6 +118,8 @@ class Radio:
         elif event == _CENTRAL_DISCONNECT:
             if data[0] == self.connection:
                 self.connection = None
+            # One that failed at its start is told in this way too; the advertising is over.
+            self.found = False
         return None
 
     def _secret(self, event: int, data: tuple) -> object:

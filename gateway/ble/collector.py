@@ -13,12 +13,11 @@ from gateway.ble.errors import BleLost
 from gateway.ble.passkeys import passkey
 from gateway.ble.session import Session
 from gateway.collect.errors import CollectError, RecordsHeld, UnknownBoard
-from gateway.collect.status import BoardStatus
 from gateway.collect.tools import Tools
 from gateway.config import BleConfig
 from gateway.ingest import Arrival, Ingest, Taken
 from gateway.mqtt.acker import Acker
-from gateway.mqtt.boards import Boards
+from gateway.mqtt.boards import Boards, split_status
 from gateway.mqtt.errors import BadMessage
 from gateway.store import Head, StoreError
 from wireformat import ble_map as b
@@ -101,11 +100,8 @@ class BleCollector:
 
     def _status(self, session: Session, payload: bytes) -> None:
         try:
-            if len(payload) != m.OUT_BYTES:
-                raise BadMessage(f"{len(payload)} bytes of status", session.name)
-            words = [payload[at] << 8 | payload[at + 1] for at in range(0, m.OUT_BYTES, 2)]
             # Who it says it is; what it sends is admitted by its signature alone.
-            session.device = BoardStatus.parse(words, session.name).device
+            session.device = split_status(payload, session.name)[0].device
             if self.boards.heard(session.device, payload):
                 self._ack_again(session.device)
         except CollectError as error:

@@ -64,3 +64,10 @@ class BleBusy(CollectError):
 
     code = "ble_busy"
     todo = "acks come again by themselves, commands are tried again"
+
+
+class NoBleak(CollectError):
+    """This installation has nothing that speaks BLE."""
+
+    code = "no_bleak"
+    todo = "pip install truewatt[ble]"

@@ -28,11 +28,15 @@ def _read(path: Path) -> dict[str, int]:
         if path.stat().st_mode & _OTHERS:
             raise BadPasskeys("others may read it", str(path))
         with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
+            return read(file.read(MAX_BYTES + 1), str(path))
     except OSError as error:
         raise BadPasskeys(error.strerror or str(error), str(path)) from error
+
+
+def read(raw: bytes, where: str) -> dict[str, int]:
+    """Passkeys by name or address, in lower case. Raises `BadPasskeys`."""
     if len(raw) > MAX_BYTES:
-        raise BadPasskeys(f"more than {MAX_BYTES} bytes", str(path))
+        raise BadPasskeys(f"more than {MAX_BYTES} bytes", where)
     found = {}
     for number, line in enumerate(raw.decode(errors="replace").splitlines(), 1):
         text = line.split("#")[0].strip()
@@ -41,5 +45,5 @@ def _read(path: Path) -> dict[str, int]:
             found[match[1].lower()] = int(match[2])
         elif text:
             # Not the line itself: it may well hold a passkey.
-            raise BadPasskeys(f"line {number} is not NAME and six digits", str(path))
+            raise BadPasskeys(f"line {number} is not NAME and six digits", where)
     return found

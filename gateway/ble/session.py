@@ -7,7 +7,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from bleak import BleakClient, BleakScanner
+from bleak import BleakAdapter, BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
 from bleak.exc import (
     BleakBluetoothNotAvailableError,
@@ -36,9 +36,6 @@ from wireformat.mqtt_map import CHUNK_HEAD_BYTES
 log = logging.getLogger("gateway")
 
 RETRY_FIRST_S, RETRY_MOST_S = 0.5, 60.0
-GOOD_S = 60.0
-"""A connection that lived this long is made again at once."""
-
 SCAN_S, CONNECT_S, WRITE_S = 15.0, 30.0, 10.0
 GRANT = 16
 """Records that a board may have on the way to the store: after half of them it gets more."""
@@ -112,15 +109,14 @@ class Session:
 
     async def run(self) -> None:
         """Stay connected for ever."""
-        loop = asyncio.get_running_loop()
         wait_s = RETRY_FIRST_S
         while not is_cancelled():
-            begun_s = loop.time()
+            before = self.connects
             try:
                 await self._once()
             except CollectError as error:
                 self._tell(self.name, error)
-            if loop.time() - begun_s > GOOD_S + SCAN_S:
+            if self.connects > before:
                 wait_s = RETRY_FIRST_S
             # Not in step: a board that comes back meets one connection at a time.
             await asyncio.sleep(wait_s * random.uniform(0.5, 1.5))
@@ -131,7 +127,6 @@ class Session:
         with _named(self.name, self._agent):
             async with self._air:
                 client = await self._connect(gone)
-        self._failures = 0
         try:
             with _named(self.name, self._agent):
                 await self._serve(client, gone)
@@ -147,40 +142,49 @@ class Session:
         """Alone in the air: BlueZ scans and connects one at a time."""
         if not self._agent.is_open:
             await self._agent.open()
+        await self._free()
         device = await self._find()
+        if self._failures >= KEY_DOUBTED:
+            # A board that was provisioned anew has forgotten this gateway: then so must BlueZ.
+            self._failures = 0
+            log.info("ble %s: the bond is made anew", self.name)
+            await self._client(device).unpair()
+            device = await self._find()
+        self._failures += 1
         self.address = device.address
+        self._agent.refused = None
 
         def ended(_: BleakClient) -> None:
             gone.set()
             self._stirred.set()
 
-        client = BleakClient(
-            device, ended, timeout=CONNECT_S, pair=True, bluez={"adapter": self._adapter}
-        )
-        self._agent.refused = None
-        try:
-            await client.connect()
-        except BleakDBusError:
-            raise
-        except BleakError as error:
-            await self._doubt(client)
-            raise BleLost(str(error), self.name) from error
+        client = self._client(device, ended)
+        await client.connect()
         return client
 
-    async def _doubt(self, client: BleakClient) -> None:
-        """A board that was provisioned anew has forgotten this gateway: then so must BlueZ."""
-        self._failures += 1
-        if self._failures >= KEY_DOUBTED:
-            self._failures = 0
-            log.info("ble %s: the bond is made anew", self.name)
-            await client.unpair()
+    def _client(
+        self, device: BLEDevice, ended: Callable[[BleakClient], None] | None = None
+    ) -> BleakClient:
+        return BleakClient(
+            device, ended, timeout=CONNECT_S, pair=True, bluez={"adapter": self._adapter}
+        )
+
+    async def _free(self) -> None:
+        """End what a gateway that was killed left: BlueZ keeps such a connection, and the board,
+        which can have one only, is not to be found as long."""
+        adapter = await BleakAdapter.get(bluez={"adapter": self._adapter})
+        for device in await adapter.get_connected_devices([b.SERVICE]):
+            if self._is_wanted(device.name, device.address):
+                client = self._client(device)
+                await client.connect()
+                await client.disconnect()
+
+    def _is_wanted(self, name: str | None, address: str) -> bool:
+        return self.name.lower() in ((name or "").lower(), address.lower())
 
     async def _find(self) -> BLEDevice:
-        wanted = self.name.lower()
         found = await BleakScanner.find_device_by_filter(
-            lambda device, seen: (
-                wanted in ((seen.local_name or "").lower(), device.address.lower())
-            ),
+            lambda device, seen: self._is_wanted(seen.local_name, device.address),
             timeout=SCAN_S,
             bluez={"adapter": self._adapter},
         )
@@ -209,6 +213,7 @@ class Session:
                 # The grant replaces what was left of the last: nothing adds up unseen.
                 grant = max(0, GRANT - self._owed)
                 await self._write(client, b.GO, grant.to_bytes(b.GO_BYTES, "big"))
+                self._failures = 0
             elif self._urgent or self._waiting:
                 payload = (self._urgent or self._waiting).popleft()
                 for chunk in chunks(payload, room):

@@ -21,7 +21,7 @@ from gateway.collect.inbox import VERIFY_S, VERIFY_WALL_S
 from gateway.collect.status import BoardStatus, is_newer
 from gateway.collect.tools import Tools
 from gateway.mqtt.errors import BadMessage, TopicMismatch
-from wireformat import codes
+from wireformat import codes, cose
 from wireformat import mqtt_map as m
 from wireformat.control import Beacon, Certificate, Command
 from wireformat.modbus_map import INBOX_STATUS_FRAMES
@@ -38,7 +38,8 @@ Publish = Callable[[bytes, str, bytes], None]
 
 @dataclass
 class MqttBoard:
-    """One board. `waiting`: frames sent to it whose fate somebody awaits.
+    """One board. `waiting`: frames sent to it whose fate somebody awaits; `orders`: commands, by
+    their counters.
 
     Frame ids begin anywhere: a board takes one that it has just seen for a repetition.
     """
@@ -53,6 +54,7 @@ class MqttBoard:
     dropped: int = 0
     told_ms: dict[str, int] = field(default_factory=dict)
     waiting: dict[int, "asyncio.Future[tuple[int, int]]"] = field(default_factory=dict)
+    orders: dict[int, "asyncio.Future[tuple[int, int]]"] = field(default_factory=dict)
 
 
 class Boards:
@@ -86,16 +88,16 @@ class Boards:
         Raises `BadMessage`, `TopicMismatch` or `UnknownBoard`.
         """
         where = f"{self._way} {device.hex()[:8]}"
-        if len(payload) != m.OUT_BYTES:
-            raise BadMessage(f"{len(payload)} bytes of status, not {m.OUT_BYTES}", where)
-        words = [payload[at] << 8 | payload[at + 1] for at in range(0, m.OUT_BYTES, 2)]
-        status = BoardStatus.parse(words, where)
+        status, words = split_status(payload, where)
         if status.device != device:
             raise TopicMismatch(f"status of {status.device.hex()}", where)
         board = self.seen(device)
         if board is None:
             raise UnknownBoard(f"board {device.hex()}", where)
         board.status = status
+        for counter, taken in board.orders.items():
+            if status.counter >= counter and not taken.done():
+                taken.set_result((codes.INBOX_ACCEPTED, codes.R_NONE))
         fates = words[m.STATUS_BYTES // 2 :]
         self._resolve(board, fates)
         board.retained, board.dropped = fates[3 * INBOX_STATUS_FRAMES :]
@@ -178,6 +180,10 @@ class Boards:
             raise FrameLost("the link can't take it now", where)
         fate: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
         board.waiting[frame] = fate
+        counter = _counter(code, data)
+        if counter:
+            # A board shows four fates; in a flood of frames the counter alone stays to be seen.
+            board.orders[counter] = fate
         try:
             async with asyncio.timeout(max(self._tools.clock.wall(VERIFY_S), VERIFY_WALL_S)):
                 state, reason = await fate
@@ -185,6 +191,7 @@ class Boards:
             raise FrameLost(f"type {code}, frame {frame}", where) from error
         finally:
             del board.waiting[frame]
+            board.orders.pop(counter, None)
         if state == codes.INBOX_REFUSED:
             raise FrameRefused(f"type {code}", where, reason)
 
@@ -195,3 +202,19 @@ class Boards:
             ended = state in (codes.INBOX_ACCEPTED, codes.INBOX_REFUSED)
             if fate is not None and ended and not fate.done():
                 fate.set_result((state, reason))
+
+
+def split_status(payload: bytes, where: str) -> tuple[BoardStatus, list[int]]:
+    """What a board says of itself, and all its words. Raises `BadMessage`, `NotABoard`."""
+    if len(payload) != m.OUT_BYTES:
+        raise BadMessage(f"{len(payload)} bytes of status, not {m.OUT_BYTES}", where)
+    words = [payload[at] << 8 | payload[at + 1] for at in range(0, m.OUT_BYTES, 2)]
+    return BoardStatus.parse(words, where), words
+
+
+def _counter(code: int, data: bytes) -> int:
+    """The counter of a command, 0 of any other frame."""
+    if code != Command.CODE:
+        return 0
+    counter: int = Command.from_payload(cose.split(data).payload).counter
+    return counter

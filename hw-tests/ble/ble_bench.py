@@ -64,7 +64,7 @@ class BleBench(Workbench):
 class BleSite:
     """Use as `async with BleSite(folder) as site`: air, BlueZ and board; `start` the gateway."""
 
-    def __init__(self, folder: Path, speed: float = SPEED, **board: Any) -> None:
+    def __init__(self, folder: Path, speed: int = SPEED, **board: Any) -> None:
         self.folder, self.speed, self._board = folder, speed, board
         self.store = Store.open(folder / "gateway.db")
         self.thread = StoreThread(self.store)
@@ -99,7 +99,7 @@ class BleSite:
         os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = bus
         stack.callback(_restore, before)
         self.bluez = await stack.enter_async_context(Bluez(self.air, bus))
-        self.bench = BleBench(self.folder / "bench", self.air.path, **self._board)
+        self.bench = BleBench(self.folder / "bench", self.air.path, self.speed, **self._board)
         stack.callback(self.bench.close)
         await asyncio.to_thread(self.bench.provision)
         entry = Board(self.bench.address, self.bench.public_key, codes.METER, channels=2, relays=2)
@@ -156,6 +156,10 @@ class BleSite:
 
     def stored(self) -> list[bytes]:
         return [row[3] for row in self.store.records(self.bench.address)]
+
+    def kinds(self) -> list[int]:
+        """Type codes of what is stored."""
+        return [row[2] for row in self.store.records(self.bench.address)]
 
     @property
     def status(self) -> Any:

@@ -38,7 +38,7 @@ class Desk:
     def provision(self, *options: str, role: str = "meter", name: str = "m1") -> int:
         who = ["--board", str(self.profile), "--role", role, "--name", name]
         whose = ["--chain-id", CHAIN, "--area", "1", "--operator-root", ROOT_KEY]
-        way = [] if "--wifi" in options else ["--address", "11"]
+        way = [] if {"--wifi", "--ble"} & set(options) else ["--address", "11"]
         return self.device("provision", *who, *whose, *way, "--out", str(self.out), *options)
 
 

@@ -83,6 +83,9 @@ def test_what_a_chip_cannot_carry_is_refused_by_name() -> None:
         settings.compose(c3, wishes("meter"))
     with pytest.raises(BoardCannot, match="no pins for it"):
         settings.compose(c3, wishes("meter", driver="atm90e32"))
+    with pytest.raises(BoardCannot, match="can't do BLE beside Wi-Fi"):
+        settings.compose(c3, wishes("meter", None, network={"ssid": "s"}, ble=True))
+    assert settings.compose(c3, wishes("meter", None, ble=True))["ble"] == {}
     profiles.load("esp32-s3").require_links({"wifi", "ble"})
     with pytest.raises(BadOption, match="no way to the gateway"):
         settings.compose(c3, wishes("meter", None))

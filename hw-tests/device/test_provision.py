@@ -95,6 +95,29 @@ def test_what_the_board_refuses_is_told_by_its_own_name(
     assert "correct horse" not in said.out + said.err + label_text + console
 
 
+def test_the_passkey_of_a_board_is_on_its_label_and_nowhere_else(
+    flashed: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = flashed
+    passkeys = set()
+    for _ in range(2):
+        assert made.provision("--ble") == 0
+        said = capsys.readouterr()
+        passkey = f"{nvs(made)['passkey']:06d}"
+        drawing = ElementTree.fromstring((made.out / "m1.svg").read_text())
+        assert passkey in [node.text for node in drawing if node.tag.endswith("text")]
+        assert (made.out / "m1.svg").stat().st_mode & 0o077 == 0
+        enrolled = check("m1", (made.out / "m1.enrolment").read_bytes(), CHAIN)
+        assert f"on the air TW-{enrolled.address[:8]}" in said.out
+        made.device("info")
+        said_later = capsys.readouterr().out
+        assert "ble_passkey_set True" in said_later
+        assert passkey not in said.out + said.err + said_later
+        passkeys.add(passkey)
+    # A new one each time: who has read the old label has nothing any more.
+    assert len(passkeys) == 2
+
+
 @pytest.mark.slow
 def test_a_board_that_restarts_all_the_time_is_caught_at_the_cable(
     desk: Desks, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from truewatt.bench import _mutant_boards as boards
 from truewatt.bench import mutants
 from truewatt.bench._mutant_targets import Target, targets
 from truewatt.hostile.mutation import text_mutants
@@ -11,7 +12,7 @@ COUNT = 4000
 
 def test_every_parser_names_what_is_wrong_with_every_mutant() -> None:
     tallies = mutants.run(COUNT, 20261125, [], lambda text: None)
-    assert len(tallies) == 13
+    assert len(tallies) == 17
     for tally in tallies:
         assert (tally.crashes, tally.forged) == ([], 0), tally.name
         assert tally.names, tally.name
@@ -34,6 +35,13 @@ def test_every_parser_takes_what_is_genuine(tmp_path: Path) -> None:
 
 def _target(feed) -> Target:
     return Target("a parser", [b"seed"], feed, (KeyError,), 1)
+
+
+def test_a_board_that_breaks_a_promise_fails(monkeypatch) -> None:
+    monkeypatch.setattr(boards, "_run", lambda *_: "FAILED no heap kept: got False, expected True")
+    (tally,) = mutants.run(9, 1, ["board: BLE"], lambda text: None)
+    assert tally.failed
+    assert "no heap kept" in tally.crashes[0]
 
 
 def test_what_is_no_named_error_is_a_crash() -> None:

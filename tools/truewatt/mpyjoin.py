@@ -59,6 +59,7 @@ GROUPS = {
         "links.modbus_server",
         "links.registers",
     ),
+    "links.ble_link": ("links.ble_bonds", "links.ble_radio", "wireformat.ble_map"),
     "links.mqtt_link": ("links.mqtt_client", "links.mqtt_packets", "wireformat.mqtt_map"),
     "mlmd.app": ("mlmd.breaker",),
 }

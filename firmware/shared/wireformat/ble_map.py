@@ -1,7 +1,8 @@
 """Where a board and the gateway meet over BLE GATT: one service, four characteristics.
 
     REC  notify  type code (1 byte), then the signed chained record, in order
-    OUT  notify  what Modbus shows as STATUS and INBOX_STATUS, then two counters; unsigned
+    OUT  notify  what Modbus shows as STATUS; as INBOX_STATUS the four frames that ended last; then
+                 two counters: connections that the board ended, writes dropped. Unsigned
     IN   write   an inbox chunk, as Modbus would write it: acks, commands, certificates, beacons
     GO   write   how many records the board may send from now on (2 bytes); the first one of a
                  connection says that the gateway listens: before it, nothing is sent

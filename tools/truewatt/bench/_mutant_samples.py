@@ -136,6 +136,19 @@ TELEGRAM = """/ISk5\\2MT382-1000\r
 """As in DSMR 5.0.2 P1, section 6.12, shortened."""
 
 
+def statuses() -> list[bytes]:
+    """A board's status, as it notifies it: block, fates of frames, counters."""
+    head = struct.pack(">HH20sHHII", 0x5457, 1, BOARD, METER, 64, 1, 7)
+    block = head + struct.pack(">HH8s6s5H", 3, 1, bytes(8), bytes(6), 3, 5, 9, 1, 0)
+    fates = struct.pack(">12H", 9, codes.INBOX_ACCEPTED, 0, 8, codes.INBOX_REFUSED, 5, *[0] * 6)
+    return [block + fates + bytes(4)]
+
+
+def passkeys() -> list[bytes]:
+    """A passkey file."""
+    return [b"# labels\nTW-0123abcd 000123 # cellar\nAA:BB:CC:DD:EE:FF\t654321\n\n"]
+
+
 def telegrams() -> list[bytes]:
     """Without their CRC."""
     return [TELEGRAM.encode()]

@@ -15,11 +15,13 @@ from pymodbus.pdu import DecodePDU
 
 from gateway.admit import Admission, Admitted, Board, ChainState, Rules
 from gateway.attest.p1 import P1Driver
+from gateway.ble.passkeys import read as read_passkeys
 from gateway.collect.errors import GarbledReply
 from gateway.collect.link import BoardLink
 from gateway.collect.status import BoardStatus
 from gateway.config import MeterConfig, load_config
 from gateway.errors import GatewayError
+from gateway.mqtt.boards import split_status as ble_status
 from gateway.mqtt.packets import Parser
 from gateway.profiles.load import load_all, load_profile
 from gateway.profiles.reader import read_meter
@@ -68,6 +70,8 @@ def targets(folder: Path) -> list[Target]:
         Target("board map", samples.windows(), _board_map, (GatewayError,), 10),
         Target("meter profiles", samples.images(), _meter(), (GatewayError,), 6),
         Target("MQTT packets", samples.packets(), _packets, (GatewayError,), 10),
+        Target("BLE status", samples.statuses(), _ble_status, (GatewayError,), 4),
+        Target("BLE passkeys", samples.passkeys(), _ble_keys, (GatewayError,), 2, is_text=True),
         Target("P1 telegrams", samples.telegrams(), _p1(), (GatewayError,), 1, is_text=True),
         Target("transactions", samples.transactions(), _transaction(), (ContractError,), 14),
         Target("contract bodies", samples.payloads(), _body(), (ContractError,), 4),
@@ -196,6 +200,18 @@ def _packets(data: bytes) -> Taken:
     half = len(data) // 2
     found = parser.feed(data[:half]) + parser.feed(data[half:])
     return f"{min(len(found), 2)} packets", False
+
+
+def _ble_status(data: bytes) -> Taken:
+    """What a board notified of itself."""
+    status, _ = ble_status(data, "a mutant")
+    return ("clock trusted" if status.clock_trusted else "clock not trusted"), False
+
+
+def _ble_keys(data: bytes) -> Taken:
+    """What a person wrote."""
+    found = read_passkeys(data, "a mutant")
+    return f"{min(len(found), 3)} passkeys", False
 
 
 class _Port:

@@ -22,6 +22,7 @@ from truewatt.emulator.board_files import FLASH_BYTES
 from truewatt.emulator.mpy_tree import compile_tree
 from truewatt.emulator.physics.channel import Channel
 from truewatt.emulator.wires.atm90e32 import Atm90e32Chip, Balanced
+from truewatt.emulator.wires.pins import bind_unix
 from truewatt.emulator.wires.tty import Tty
 from truewatt.mpybuild import compile_package, native_march
 from truewatt.toolchain import micropython
@@ -72,9 +73,13 @@ def _work(tree: Path) -> Iterator[Figure]:
     )
 
 
+BLE_METER = "meter over BLE"
+ROLES = ("meter", "mlmd", BLE_METER)
+
+
 def _config(role: str) -> dict[str, object]:
-    common = {
-        "role": role,
+    common: dict[str, object] = {
+        "role": role.split()[0],
         "name": "b",
         "chain_id": "bench",
         "area": 1,
@@ -90,6 +95,8 @@ def _config(role: str) -> dict[str, object]:
             "relays": [{"pin": 26, "safe": "closed"}],
             "fixed_limit_w": 20_000,
         }
+    if role == BLE_METER:
+        common |= {"bus": None, "ble": {}}
     return common | {
         "metering": {"driver": "pzem004t", "uart": 2},
         "channels": [
@@ -106,6 +113,8 @@ def _free_heap(folder: Path, role: str) -> Figure:
     folder.mkdir()
     lines = [Tty(folder / name) for name in ("uart1", "uart2")]
     chip = Atm90e32Chip(Balanced(Channel()), folder / "spi", 5)
+    air = bind_unix(folder / "air")
+    air.listen()
     spec = BoardSpec(
         "b",
         lines[0].path,
@@ -114,6 +123,7 @@ def _free_heap(folder: Path, role: str) -> Figure:
         arch="32bit",
         heap_kib=HEAP_KIB,
         charges=NO_CHARGES,
+        ble=folder / "air" if role == BLE_METER else None,
     )
     board = EmulatedBoard(folder / "b", spec)
     board.provision(_config(role))
@@ -123,6 +133,7 @@ def _free_heap(folder: Path, role: str) -> Figure:
     finally:
         board.kill()
         chip.close()
+        air.close()
         for line in lines:
             line.close()
     note = f"after its start, of {HEAP_KIB} KiB"
@@ -156,7 +167,7 @@ def measure() -> Iterator[Figure]:
         compile_package(_firmware() / "crypto", scratch / "arm", native_march(arm))
         yield from list(operation_counts(scratch / "arm"))[:2]
         yield from _work(bench_tree(_firmware(), tuple(arm)))
-        for role in ("meter", "mlmd"):
+        for role in ROLES:
             yield _free_heap(scratch / role, role)
         yield from _images(scratch)
 

@@ -1,6 +1,7 @@
 """`truewatt bench mutants`: a million hostile inputs for the parsers of the gateway's side.
 
-Seeded: the same seed gives the same mutants. All run in this process, so that memory tells.
+Seeded: the same seed gives the same mutants. All run in this process, so that memory tells; those
+of boards' own parsers on MicroPython, in a heap that is watched.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from truewatt.bench import _mutant_boards as boards
 from truewatt.bench._mutant_targets import Target, targets
 
 DEFAULT_COUNT = 1_000_000
@@ -112,8 +114,23 @@ def run(count: int, seed: int, names: list[str], say: Say) -> list[Tally]:
     """All campaigns, `count` mutants in all, shared out by the targets' weights."""
     with TemporaryDirectory() as folder:
         chosen = [one for one in targets(Path(folder)) if not names or one.name in names]
-        whole = sum(one.weight for one in chosen)
-        return [campaign(one, max(count * one.weight // whole, 1), seed, say) for one in chosen]
+        on_boards = [one for one in boards.TARGETS if not names or one.name in names]
+        whole = sum(one.weight for one in chosen) + sum(one.weight for one in on_boards)
+        here = [campaign(one, max(count * one.weight // whole, 1), seed, say) for one in chosen]
+        there = [
+            _on_board(one, max(count * one.weight // whole, 1), seed, say) for one in on_boards
+        ]
+        return here + there
+
+
+def _on_board(target: boards.BoardTarget, count: int, seed: int, say: Say) -> Tally:
+    tally = Tally(target.name, count)
+    started = time.monotonic()
+    wrong = boards.feed(target, count, seed, say)
+    tally.seconds = time.monotonic() - started
+    tally.crashes = wrong[:_SHOWN_NAMES]
+    tally.names["CRASH on the board" if wrong else "all ok"] = len(wrong) or count
+    return tally
 
 
 def main(argv: list[str]) -> int:

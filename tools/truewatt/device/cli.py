@@ -24,6 +24,7 @@ from truewatt.device.label import label
 from truewatt.device.link import Link, attached
 from truewatt.device.profiles import LINKS, known, load
 from truewatt.device.settings import Wishes, compose, read_extra, read_root
+from wireformat import ble_map
 
 _EXAMPLES = """\
 a new board, from the box to its place on the bus:
@@ -130,11 +131,16 @@ def _add_provision(parser: argparse.ArgumentParser) -> None:
     whose.add_argument(
         "--operator-root", required=True, metavar="KEY", help="public key: 64 hex digits, or a file"
     )
-    way = parser.add_argument_group("its way to the gateway: one or both")
+    way = parser.add_argument_group("its way to the gateway: one or more")
     way.add_argument("--address", type=int, metavar="N", help="on its RS-485 bus, 1 to 247")
     way.add_argument("--wifi", metavar="SSID", help="its network; asks for the password")
     way.add_argument("--wifi-password-file", type=Path, metavar="FILE", help="instead of asking")
     way.add_argument("--broker", metavar="HOST", help="MQTT broker, with --wifi")
+    way.add_argument(
+        "--ble",
+        action="store_true",
+        help="BLE: the board makes a passkey, which is on its label and nowhere else",
+    )
     what = parser.add_argument_group("what it measures")
     what.add_argument("--driver", help="metering chip (the board's own, else pzem004t)")
     what.add_argument(
@@ -232,15 +238,29 @@ def _provision(options: argparse.Namespace) -> int:
         _say("the board makes its key, if it has none, and signs its enrolment")
         enrolled = provisioning.provision(link, config)
         link.restart()
-    place = f"address {wishes.address}" if wishes.address is not None else f"Wi-Fi {options.wifi}"
-    drawn = label(enrolled.address, wishes.name, wishes.chain_id, wishes.role, place)
+    place = _place(options, enrolled.address)
+    drawn = label(
+        enrolled.address, wishes.name, wishes.chain_id, wishes.role, place, enrolled.passkey
+    )
     written = provisioning.write_files(enrolled, drawn, options.out)
     print(f"name       {wishes.name}\naddress    {enrolled.address}")
     print(f"enrolment  {enrolled.data.hex()}")
     if enrolled.record.calibration is not None:
         print(f"calibrated {enrolled.record.calibration.hex()}")
     print(f"written    {', '.join(map(str, written))}")
+    if enrolled.passkey:
+        print(f"on the air {ble_map.name(bytes.fromhex(enrolled.address))}")
+        _say(f"the passkey is in {written[1]} alone: print it, note it for the gateway, delete it")
     return 0
+
+
+def _place(options: argparse.Namespace, address: str) -> str:
+    """Where the gateway finds it, for the label."""
+    if options.address is not None:
+        return f"address {options.address}"
+    if options.wifi:
+        return f"Wi-Fi {options.wifi}"
+    return ble_map.name(bytes.fromhex(address))
 
 
 def _wishes(options: argparse.Namespace) -> Wishes:
@@ -252,6 +272,7 @@ def _wishes(options: argparse.Namespace) -> Wishes:
         operator_root=read_root(options.operator_root),
         address=options.address,
         network=_network(options),
+        ble=options.ble,
         driver=options.driver,
         generation=options.generation,
         limit_w=options.limit_w,

@@ -1,7 +1,7 @@
-"""The label on a board's case: who it is, as text and as a QR code. Nothing on it is secret.
+"""The label on a board's case: who it is, as text and as a QR code.
 
-The place for the BLE passkey stays empty: a person writes it by hand where a board has one, so that
-no file ever holds it.
+Nothing on it is secret but the BLE passkey of a board that has one, and the QR code does not hold
+that: a picture of a label that is taken for the code may be seen by many.
 """
 
 from xml.sax.saxutils import escape
@@ -19,7 +19,7 @@ def text_in_code(address: str, name: str, chain_id: str) -> str:
     return f"TW1 {address} {name} {chain_id}"
 
 
-def label(address: str, name: str, chain_id: str, role: str, where: str) -> str:
+def label(address: str, name: str, chain_id: str, role: str, where: str, passkey: str = "") -> str:
     """An SVG of 62 x 29 mm, the width of usual label tape. `where`: its place on bus or network."""
     lines = [
         (9, "4.5", name),
@@ -34,6 +34,8 @@ def label(address: str, name: str, chain_id: str, role: str, where: str) -> str:
         f'<text x="{left}" y="{y}" font-size="{size}">{escape(text)}</text>'
         for y, size, text in lines
     )
+    if passkey:
+        texts += f'<text x="{left + 17}" y="27.1" font-size="3">{escape(passkey)}</text>'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH_MM}mm" height="{HEIGHT_MM}mm"'
         f' viewBox="0 0 {WIDTH_MM} {HEIGHT_MM}" font-family="monospace">'

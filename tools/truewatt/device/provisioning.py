@@ -1,7 +1,7 @@
 """Have the board make its key and say who it is; check what it says; write it down."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,15 @@ _CALL = "import provision\nprovision."
 
 @dataclass(frozen=True)
 class Enrolled:
-    """A board's proof that it holds a key: the record's bytes, and what is in them."""
+    """A board's proof that it holds a key: the record's bytes, and what is in them.
+
+    `passkey`: of its BLE radio, six digits for the label; the board says it this once.
+    """
 
     name: str
     data: bytes
     record: Enrolment
+    passkey: str = ""
 
     @property
     def address(self) -> str:
@@ -48,10 +52,11 @@ def provision(link: Link, config: dict[str, Any]) -> Enrolled:
             f"truewatt device flash --role {config['role']}",
         )
     said = link.run(f"{_CALL}run({json.dumps(config)!r})")
-    for line in said.splitlines():
-        if line.startswith("ENROLMENT "):
-            return check(config["name"], bytes.fromhex(line.split()[1]), config["chain_id"])
-    raise BoardRefused("the board printed no enrolment", config["name"], "Flash it again.")
+    words = dict(line.split(" ", 1) for line in said.splitlines() if " " in line)
+    if "ENROLMENT" not in words:
+        raise BoardRefused("the board printed no enrolment", config["name"], "Flash it again.")
+    enrolled = check(config["name"], bytes.fromhex(words["ENROLMENT"]), config["chain_id"])
+    return replace(enrolled, passkey=words.get("PASSKEY", "").strip())
 
 
 def check(name: str, data: bytes, chain_id: str) -> Enrolled:
@@ -110,5 +115,9 @@ def write_files(enrolled: Enrolled, label: str, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written = [folder / f"{enrolled.name}.enrolment", folder / f"{enrolled.name}.svg"]
     written[0].write_bytes(enrolled.data)
+    if enrolled.passkey:
+        # Nobody else on this machine needs it.
+        written[1].touch()
+        written[1].chmod(0o600)
     written[1].write_text(label, encoding="utf-8")
     return written

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from truewatt.device.chips import RS485, WIFI
+from truewatt.device.chips import BLE, RS485, WIFI
 from truewatt.device.errors import BadOption, BoardCannot
 from truewatt.device.meter import line as meter_line
 from truewatt.device.profiles import Profile
@@ -19,10 +19,11 @@ _SAFE = {"mlmd": ["closed"], "meter": ["closed", "open"]}
 
 @dataclass(frozen=True)
 class Wishes:
-    """What a person decides about one board. `address` on a bus, or `network` (mqtt's fields).
+    """What a person decides about one board.
 
-    `meter_profile`: the gateway's name of a bought meter on the board's second RS-485;
-    `pulses_per_kwh` of S0 outputs, a channel each.
+    Its ways to the gateway: `address` on a bus, `network` (mqtt's fields), `ble`. `meter_profile`:
+    the gateway's name of a bought meter on the board's second RS-485; `pulses_per_kwh` of S0
+    outputs, a channel each.
     """
 
     role: str
@@ -32,6 +33,7 @@ class Wishes:
     operator_root: str
     address: int | None = None
     network: dict[str, Any] | None = None
+    ble: bool = False
     driver: str | None = None
     generation: bool = False
     limit_w: int | None = None
@@ -64,6 +66,8 @@ def compose(profile: Profile, wishes: Wishes) -> dict[str, Any]:
         config["bus"] = profile.bus | {"address": wishes.address}
     if wishes.network is not None:
         config["mqtt"] = wishes.network
+    if wishes.ble:
+        config["ble"] = {}
     if profile.high:
         config["high"] = profile.high
     if profile.chip.reset_register is not None:
@@ -112,10 +116,10 @@ def _metering(profile: Profile, wishes: Wishes, port: str) -> dict[str, Any]:
 
 
 def _require(profile: Profile, wishes: Wishes, metering: str) -> None:
-    if wishes.address is None and wishes.network is None:
-        raise BadOption("no way to the gateway", wishes.name, "Give --address or --wifi, or both.")
-    links = {RS485} if wishes.address is not None else set()
-    profile.require_links(links | ({WIFI} if wishes.network is not None else set()))
+    ways = {RS485: wishes.address is not None, WIFI: wishes.network is not None, BLE: wishes.ble}
+    if not any(ways.values()):
+        raise BadOption("no way to the gateway", wishes.name, "Give --address, --wifi or --ble.")
+    profile.require_links({link for link, is_wanted in ways.items() if is_wanted})
     profile.require_together(wishes.address is not None, metering)
     if wishes.role == "mlmd" and not profile.relays:
         raise BoardCannot(

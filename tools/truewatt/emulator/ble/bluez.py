@@ -15,6 +15,7 @@ from truewatt.emulator.ble.air import Air
 from truewatt.emulator.ble.bluez_device import ADAPTER, DEVICE, Device, device_path
 from truewatt.emulator.ble.dbus_objects import NOTHING, BluezError, Reply, Tree
 from truewatt.emulator.ble.gatt import Bond
+from truewatt.emulator.ble.link import Connection
 from truewatt.emulator.ble.stack import Advertising, Stack
 
 _ADAPTER, _MANAGER = "org.bluez.Adapter1", "org.bluez.AgentManager1"
@@ -35,6 +36,8 @@ class Bluez:
         self._bus_address = bus_address
         self.devices: dict[str, Device] = {}
         self.bonds: dict[bytes, Bond] = {}
+        # How often the agent was asked for a passkey.
+        self.asked = 0
         self._agent: tuple[str, str] | None = None
         self._discovering: dict[str, int] = {}
 
@@ -80,6 +83,12 @@ class Bluez:
     async def _nothing(self, path: str, message: Message) -> Reply:
         return NOTHING
 
+    def connection(self, address: bytes) -> Connection:
+        """The central's connection to a board, for who shares the machine with it."""
+        connection = self.devices[device_path(address)].connection
+        assert connection is not None
+        return connection
+
     # ---- agent ---------------------------------------------------------------------------------
 
     async def _register_agent(self, path: str, message: Message) -> Reply:
@@ -90,6 +99,7 @@ class Bluez:
         """Ask the default agent; None if it has none to give, or there is no agent."""
         if self._agent is None:
             return None
+        self.asked += 1
         name, path = self._agent
         asked = Message(
             destination=name, path=path, interface=_AGENT, member="RequestPasskey",

@@ -47,7 +47,7 @@ class Device:
     def __init__(self, bluez: "Bluez", address: bytes) -> None:
         self._bluez, self._tree = bluez, bluez.tree
         self.address, self.path = address, device_path(address)
-        self._connection: Connection | None = None
+        self.connection: Connection | None = None
         self._notifying: set[str] = set()
         text = ":".join(f"{byte:02X}" for byte in address)
         no = Variant("b", False)
@@ -103,7 +103,7 @@ class Device:
         if self.address in self._bluez.bonds:
             raise BluezError("AlreadyExists", "Already Exists")
         try:
-            connection = self._connection or await self._connect()
+            connection = self.connection or await self._connect()
             enter = (lambda: self._bluez.passkey(self.path)) if self._bluez.has_agent else None
             self._bluez.bonds[self.address] = await connection.pair(enter)
         except PairingFailed as error:
@@ -120,24 +120,24 @@ class Device:
 
     async def drop(self) -> None:
         """End the connection, if there is one."""
-        if self._connection is not None:
-            await self._connection.disconnect()
+        if self.connection is not None:
+            await self.connection.disconnect()
 
     async def _connect(self) -> Connection:
-        if self._connection is not None:
-            return self._connection
+        if self.connection is not None:
+            return self.connection
         connection = await self._bluez.air.connect(self.address, self._bluez.address)
         connection.on_end = lambda: self._ended(connection)
         connection.on_notify = self._notified
-        self._connection = connection
+        self.connection = connection
         self._set(Connected=Variant("b", True))
         await connection.exchange_mtu(self._bluez.mtu)
         return connection
 
     def _ended(self, connection: Connection) -> None:
-        if self._connection is not connection:
+        if self.connection is not connection:
             return
-        self._connection = None
+        self.connection = None
         self._notifying.clear()
         for path in [name for name in self._tree.objects if name.startswith(self.path + "/")]:
             if path in self._tree.objects:
@@ -147,7 +147,7 @@ class Device:
 
     async def _resolve(self) -> None:
         stack = self._bluez.air.stacks.get(self.address)
-        if stack is None or self._connection is None:
+        if stack is None or self.connection is None:
             return
         self._tree.add(
             f"{self.path}/service0001",
@@ -170,7 +170,7 @@ class Device:
                     "Service": Variant("o", path),
                     "Value": Variant("ay", b""),
                     "Flags": Variant("as", flags),
-                    "MTU": Variant("q", self._connection.mtu),
+                    "MTU": Variant("q", self.connection.mtu),
                     "Notifying": Variant("b", False),
                 }
                 # BlueZ names a characteristic after its declaration, one before the value.
@@ -183,7 +183,7 @@ class Device:
 
     async def on_characteristic(self, path: str, message: Message) -> Reply:
         """Methods of GattCharacteristic1."""
-        connection, member = self._connection, message.member
+        connection, member = self.connection, message.member
         if connection is None:
             raise BluezError("Failed", "Not connected")
         handle = int(path[-4:], 16) + 1

@@ -142,6 +142,9 @@ def _call(*words):
         if kind == "!":
             _events.append(value)
             continue
+        # What came with the answer makes nothing readable any more.
+        while b"\n" in _received:
+            _events.append(_line()[1])
         _serve_waiting()
         if kind == "=":
             return _decoded(value)
