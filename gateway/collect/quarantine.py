@@ -60,6 +60,10 @@ class Schedule:
         pauses = min(_FIRST_PAUSE * growth, _MOST_PAUSE)
         self.due_s = now_s + max(self._interval_s, pauses * cost_s)
 
+    def forgive(self) -> None:
+        """Start afresh, with a visit at once: what failed was not the board's doing."""
+        self.failures, self.due_s = 0, 0.0
+
     def hurry(self) -> None:
         """Visit next."""
         self.due_s = 0.0

@@ -99,6 +99,9 @@ class BusWorker:
                 self._report(self.bus.name, error)
                 await asyncio.sleep(wait_s)
                 wait_s = min(2 * wait_s, REOPEN_MOST_S)
+        # Silence while an adapter went away says nothing of the boards behind it.
+        for schedule in self.schedules.values():
+            schedule.forgive()
         self._tools.notices.clear(self.bus.name)
         log.info("%s: port open", self.bus.name)
 

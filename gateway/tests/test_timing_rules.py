@@ -39,6 +39,20 @@ def test_patience_follows_a_board_that_became_slow():
     assert patience.timeout_s > 0.5
 
 
+def test_a_board_is_visited_at_once_when_the_port_is_back_whatever_failed_before():
+    schedule = Schedule(interval_s=1.0)
+    schedule.answered(10.0)
+    for now_s in (11.0, 12.0, 13.0, 14.0):
+        schedule.failed(now_s, cost_s=0.5)
+    assert schedule.quarantined
+    assert schedule.due_s > 20.0
+    schedule.forgive()
+    assert not schedule.quarantined
+    assert schedule.due_s <= 14.0
+    schedule.failed(14.5, cost_s=0.5)
+    assert not schedule.quarantined, "it answered before: one failure is not the end"
+
+
 def test_a_silent_board_is_probed_ever_less_often_but_never_forgotten():
     schedule, now_s, pauses = Schedule(interval_s=0.2), 0.0, []
     for _ in range(10):
