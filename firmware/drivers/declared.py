@@ -1,4 +1,4 @@
-"""What each metering driver can do: for people and for the tools that configure boards.
+"""What each metering driver can do, for people; a test holds it against the drivers.
 
 Boards don't load it: the parts of it that they obey are in the drivers and in `catalogue`.
 """

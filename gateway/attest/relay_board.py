@@ -1,9 +1,10 @@
 """Waveshare's Modbus RTU relay boards (8 relays): switched by signed commands, opened by time.
 
-Functions as in Waveshare's wiki (Modbus RTU Relay, development protocol V2) and its demo for the
-Ethernet sister: FC01 reads coils 0 to 7; FC05 writes them, and at 0x0200 + relay closes one for
-a time in tenths of a second ("flash on"). A relay is closed in no other way here: whoever does
-not say so again within `TIMEOUT_S` finds it open. Nothing is measured.
+Functions as in Waveshare's wiki (Modbus RTU Relay, development protocol V2),
+icecoldfire/HomeAssistant-Waveshare-Relay and nigelb/pymodbus-waveshare-relay: FC01 reads coils 0 to
+7; FC05 writes them, and at 0x0200 + relay closes one for a time in tenths of a second ("flash on";
+nigelb's text has tenths too, its arithmetic hundredths). A relay is closed in no other way here:
+whoever does not say so again within `TIMEOUT_S` finds it open. Nothing is measured.
 """
 
 from gateway.attest.errors import NotFollowed, WrongMeter

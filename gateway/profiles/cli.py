@@ -17,7 +17,7 @@ from gateway.profiles.page import index, page
 from gateway.profiles.profile import Profile, Serial
 from gateway.profiles.quantities import QUANTITIES, key, shown
 from gateway.profiles.reader import read_meter
-from gateway.profiles.scan import Found, scan, usual_lines
+from gateway.profiles.scan import Found, names_itself, scan, usual_lines
 from gateway.profiles.scan import table as scanned
 
 EXIT_OK, EXIT_FAILED = 0, 1
@@ -190,6 +190,11 @@ async def _identify(arguments: argparse.Namespace) -> int:
         for address in arguments.address:
             _say(f"address {address}: ")
             try:
+                named = await names_itself(link, address)
+                if named is not None:
+                    print(f"\naddress {address}: {named} (names itself)")
+                    found += 1
+                    continue
                 matches = await identify(link, address, profiles, _say_dot)
             except PortLost:
                 raise

@@ -88,7 +88,7 @@ async def _is_there(link: MeterLink, address: int) -> bool:
 
 async def _who(link: MeterLink, address: int, line: str, profiles: Sequence[Profile]) -> Found:
     try:
-        named = await _names_itself(link, address)
+        named = await names_itself(link, address)
         if named is not None:
             return Found(address, line, named, "names itself")
         matches = await identify(link, address, profiles)
@@ -107,7 +107,7 @@ async def _who(link: MeterLink, address: int, line: str, profiles: Sequence[Prof
     return Found(address, line, names, MEANS[best])
 
 
-async def _names_itself(link: MeterLink, address: int) -> str | None:
+async def names_itself(link: MeterLink, address: int) -> str | None:
     """A board of ours, or a SunSpec device."""
     for first, count, mark, name in (
         (modbus_map.STATUS, 1, [modbus_map.MAGIC], "Truewatt board"),

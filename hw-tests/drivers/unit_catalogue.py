@@ -8,7 +8,7 @@ from core.errors import ConfigError
 from drivers import catalogue
 from drivers.calibration import Calibration
 from drivers.calibration_text import digest as calibration_digest
-from drivers.declared import DIRECTION
+from drivers.declared import DIRECTION, RATES_MS, RESOLUTIONS
 
 BASE = {
     "role": "meter",
@@ -84,6 +84,26 @@ def drivers_are_made():
         if driver in catalogue.BAUDS:
             expect(driver + " baud", board.metering.baud, catalogue.BAUDS[driver])
         expect(driver + " register", sensor.energy_register().register_wh, 0)
+
+
+def declared():
+    """Resolutions follow from the scales that drivers compute with; each step rounded up."""
+    from drivers import ade7953, atm90e32, bl0942, cse7766
+
+    def steps(counts_per_w, counts_per_wh):
+        return (-(-1000 // counts_per_w), int(-(-1000 // counts_per_wh)))
+
+    expect("ADE7953", RESOLUTIONS["ade7953"], steps(154, ade7953.COUNTS_PER_WH))
+    expect("ATM90E32", RESOLUTIONS["atm90e32"], steps(3125, atm90e32.COUNTS_PER_WH))
+    # One count is 1638.4 * 256 / 596 Ws.
+    expect("BL0942", RESOLUTIONS["bl0942"], (2, -(-1000 * 4194304 // (36000 * 596))))
+    for driver in ("ade7953", "atm90e32", "bl0942", "cse7766", "pzem004t"):
+        expect("rate of " + driver, RATES_MS[driver] > 0, True)
+    for driver in catalogue.NAMES:
+        told = driver in DIRECTION or driver == "rs485_meter"
+        expect("direction of " + driver, told, True)
+    expect("most of a CSE7766 within a minute", cse7766.MAX_W // 60 < 65536 * 2 // 1000, True)
+    expect("a packet's power", bl0942.MAX_W * 596 < 1 << 24, True)
 
 
 def calibrations_arrive():
@@ -218,6 +238,7 @@ def phases():
 
 
 drivers_are_made()
+declared()
 calibrations_arrive()
 wrong()
 wrong_ports()

@@ -83,12 +83,14 @@ def test_read_watch_and_scan_from_the_command_line(tmp_path, capsys):
             # A pseudo-terminal has no parity to set.
             usual = ["--address", "5-7", "--timeout-ms", "80", "--baud", "9600", "--parity", "N"]
             shown.append(await asyncio.to_thread(said, capsys, "scan", *line, *usual))
+            asked = ["--address", "5,7", "--timeout-ms", "200"]
+            shown.append(await asyncio.to_thread(said, capsys, "identify", *line, *asked))
             wrong = [*line, "--profile", "sunspec_meter", "--address", "7"]
             with pytest.raises(WrongMeter, match="no SunSpec meter"):
                 await asyncio.to_thread(said, capsys, "read", *wrong)
             return shown
 
-    once, twice, scanned = asyncio.run(run())
+    once, twice, scanned, identified = asyncio.run(run())
     assert once[0] == 0
     assert "Emulated Meter (SunSpec model 203, serial SM0001)" in once[1].out
     assert "950 W" in once[1].out
@@ -97,3 +99,6 @@ def test_read_watch_and_scan_from_the_command_line(tmp_path, capsys):
     assert twice[1].out.count("SunSpec model 203") == 2
     assert "SunSpec meter: Emulated Meter" in scanned[1].out
     assert "SunSpec inverter: Emulated Storage" in scanned[1].out
+    assert identified[0] == 0
+    assert "address 5: SunSpec meter: Emulated Meter (names itself)" in identified[1].out
+    assert "address 7: SunSpec inverter: Emulated Storage" in identified[1].out
