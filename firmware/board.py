@@ -51,6 +51,7 @@ class Board:
         for pin in config.high:
             machine.Pin(pin, machine.Pin.OUT, value=1)
         self.store = store
+        self._station = None
         self._config = config
 
     def watchdog(self) -> "machine.WDT | None":
@@ -65,10 +66,12 @@ class Board:
         return SerialPort(_uart(bus, _BUS_BUFFER_BYTES), bus.baud, de)
 
     def station(self) -> object:
-        """The radio, a `network.WLAN` as a station."""
-        import network
+        """The radio, a `network.WLAN` as a station; one for all that use it."""
+        if self._station is None:
+            import network
 
-        return network.WLAN(network.WLAN.IF_STA)
+            self._station = network.WLAN(network.WLAN.IF_STA)
+        return self._station
 
     def bluetooth(self) -> object:
         """The module of the BLE radio, which no other part of the firmware imports."""

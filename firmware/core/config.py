@@ -143,6 +143,17 @@ def _mqtt(fields: Fields) -> Settings:
     return mqtt
 
 
+def _tcp(fields: Fields) -> Settings:
+    """The radio network, and the port of a Modbus TCP server on it."""
+    tcp = Settings()
+    tcp.ssid = fields.text("ssid", 32)
+    tcp.psk = fields.text("psk", 64, "")
+    tcp.port = fields.number("port", 1, 65535, 502)
+    tcp.connections = fields.number("connections", 1, 4, 2)
+    fields.done()
+    return tcp
+
+
 def _radio(fields: Fields) -> Settings:
     """The BLE radio. Its passkey is no setting: the board makes it (provision.py)."""
     radio = Settings()
@@ -291,12 +302,15 @@ def _board(fields: Fields) -> Settings:
     board.area = fields.number("area", 0, 0x7FFFFFFF)
     board.operator_root = _key(fields)
     bus, mqtt = fields.take("bus", False), fields.take("mqtt", False)
-    ble = fields.take("ble", False)
+    ble, tcp = fields.take("ble", False), fields.take("tcp", False)
     board.bus = _bus(Fields(bus, "bus")) if bus is not False else None
     board.mqtt = _mqtt(Fields(mqtt, "mqtt")) if mqtt is not False else None
     board.ble = _radio(Fields(ble, "ble")) if ble is not False else None
-    if board.bus is None and board.mqtt is None and board.ble is None:
-        raise ConfigError("bus", "to be there, or mqtt or ble: a way to the gateway")
+    board.tcp = _tcp(Fields(tcp, "tcp")) if tcp is not False else None
+    if board.bus is None and board.mqtt is None and board.ble is None and board.tcp is None:
+        raise ConfigError("bus", "to be there, or mqtt, tcp or ble: a way to the gateway")
+    if board.mqtt and board.tcp and board.mqtt.ssid != board.tcp.ssid:
+        raise ConfigError("tcp.ssid", "that of mqtt: a board has one radio")
     _measures(board, fields, Fields(fields.take("metering"), "metering"))
     board.relays = [_relay(child) for child in fields.children("relays", 0, 2)]
     board.high = fields.numbers("high", 0, 8, 48, [])

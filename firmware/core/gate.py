@@ -21,7 +21,7 @@ NONCE_LIFE_MS = 120000
 
 
 class Gate:
-    """Frames of all links of one board. `handle` gives the codes.R_* that the link reports."""
+    """Frames of all links of a board; `admit`, then `finish` give the codes.R_* of each."""
 
     def __init__(self, owner: object, certificates: object, chain: object, clock: object) -> None:
         self._owner = owner
@@ -56,39 +56,28 @@ class Gate:
                 return age_ms
         return None
 
-    async def handle(self, code: int, data: bytes, bucket: object) -> int:
-        """Check the signed bytes `data` of type `code` and do what they say."""
+    def admit(self, code: int, data: bytes, bucket: object) -> "tuple[int, tuple | None]":
+        """(why a frame is not worth its curve work or R_NONE, what `finish` takes)."""
         if code not in self._rules:
-            return codes.R_MALFORMED
+            return codes.R_MALFORMED, None
         try:
             kind, role, fault, effect = self._rules[code]
             envelope = cose.split(data, MAX_RECORD_BYTES)
             record = kind.from_payload(envelope.payload)
         except WireError:
-            return codes.R_MALFORMED
+            return codes.R_MALFORMED, None
         key, reason = self._key(role, envelope.kid)
         reason = reason or fault(record)
-        if reason:
-            return reason
-        if not bucket.take(self._clock.up_ms(), code == Command.CODE):
-            return codes.R_BUSY
-        if not await self._authentic(kind, envelope, key):
+        if not reason and not bucket.take(self._clock.up_ms(), code == Command.CODE):
+            reason = codes.R_BUSY
+        return reason, (kind, envelope, key, fault, effect, record)
+
+    async def finish(self, frame: tuple) -> int:
+        """Check the signature of what was admitted, and do what it says."""
+        kind, envelope, key, fault, effect, record = frame
+        message = envelope.to_be_signed(cose.external_aad(kind.TYPE, self._owner.chain_id))
+        if not await self._owner.verify(key, message, envelope.signature):
             return codes.R_BAD_SIGNATURE
-        return await self._apply(fault, effect, record)
-
-    async def _authentic(self, kind: type, envelope: object, key: bytes) -> bool:
-        aad = cose.external_aad(kind.TYPE, self._owner.chain_id)
-        return await self._owner.verify(key, envelope.to_be_signed(aad), envelope.signature)
-
-    def _key(self, role: "int | None", kid: bytes) -> "tuple[bytes, int]":
-        if role is not None:
-            return self._certificates.signer(role, kid)
-        if kid != self._certificates.root_kid:
-            return b"", codes.R_UNKNOWN_KEY
-        return self._certificates.root, codes.R_NONE
-
-    @staticmethod
-    async def _apply(fault: object, effect: object, record: object) -> int:
         # The event loop ran during the check: another link may have brought the same frame.
         reason = fault(record)
         if reason:
@@ -98,6 +87,13 @@ class Gate:
         except StorageError as error:
             log("gate", error)
             return codes.R_FLASH
+
+    def _key(self, role: "int | None", kid: bytes) -> "tuple[bytes, int]":
+        if role is not None:
+            return self._certificates.signer(role, kid)
+        if kid != self._certificates.root_kid:
+            return b"", codes.R_UNKNOWN_KEY
+        return self._certificates.root, codes.R_NONE
 
     # ---- acks --------------------------------------------------------------------------------
 

@@ -202,6 +202,10 @@ class Node:
             inbox = Inbox(self.gate, self.liveness, "mqtt inbox")
             station = self.board.station()
             runs += [MqttLink(self, inbox, station, self.config.mqtt).run(), inbox.run()]
+        if self.config.tcp is not None:
+            from links.modbus_tcp import ModbusTcpLink
+
+            runs += ModbusTcpLink(self, self.board.station(), self.config.tcp).tasks()
         if self.config.ble is not None:
             from links.ble_link import ble_link
 

@@ -1,21 +1,12 @@
 """The board's end of an RS-485 bus, put together."""
 
-from core import paths
 from links.modbus_rtu import ModbusRtuLink
 from links.modbus_server import ModbusServer
-from links.registers import Registers
+from links.registers import Registers, enrolment
 
 
 def bus_link(node: object, inbox: object) -> ModbusRtuLink:
     """Serves `node` on its bus; frames go to `inbox`."""
-    server = ModbusServer(Registers(node, inbox, _enrolment()))
+    server = ModbusServer(Registers(node, inbox, enrolment()))
     bus = node.config.bus
     return ModbusRtuLink(node.board.bus_port(), bus.address, server, node.liveness)
-
-
-def _enrolment() -> bytes:
-    try:
-        with open(paths.ENROLMENT, "rb") as file:
-            return file.read()
-    except OSError:
-        return b""

@@ -2,6 +2,8 @@
 
 A link owns one inbox with its own token bucket. Frame ids are the sender's; the same id with the
 same bytes is a repetition of a lost answer and is not processed again unless it was refused.
+What is not worth its curve work is refused as it arrives: it takes no place in the queue, and its
+status makes room before those of frames that still wait.
 """
 
 import asyncio
@@ -25,20 +27,15 @@ class Entry:
         self.frame_id = frame_id
         self.code = code
         self.total = total
-        self.data = bytearray()
+        # What has arrived of it; while it waits, what the gate made of it.
+        self.data: object = bytearray()
         self.crc = 0
         self.status = codes.INBOX_PARTIAL
         self.reason = codes.R_NONE
 
-    def refuse(self, reason: int) -> None:
-        """End it without an effect."""
-        self.status = codes.INBOX_REFUSED
-        self.reason = reason
-        self.data = b""
-
 
 class Inbox:
-    """Takes chunks, hands complete frames to `gate.handle`, reports the newest four."""
+    """Takes chunks, hands complete frames to `gate`, reports the newest four."""
 
     def __init__(self, gate: object, liveness: object, name: str = "inbox") -> None:
         self._gate = gate
@@ -85,11 +82,14 @@ class Inbox:
                 await self._arrived.wait()
             self._liveness.beat(self._name)
             entry = self._next()
-            entry.reason = await self._gate.handle(entry.code, bytes(entry.data), self._bucket)
-            entry.status = codes.INBOX_REFUSED if entry.reason else codes.INBOX_ACCEPTED
-            entry.data = b""
-            self.last_frame = entry.frame_id
-            self.finished(entry)
+            self._ended(entry, await self._gate.finish(entry.data))
+
+    def _ended(self, entry: Entry, reason: int) -> None:
+        entry.data = None
+        entry.reason = reason
+        entry.status = codes.INBOX_REFUSED if reason else codes.INBOX_ACCEPTED
+        self.last_frame = entry.frame_id
+        self.finished(entry)
 
     def _next(self) -> Entry:
         for index in range(len(self._queue)):
@@ -115,8 +115,11 @@ class Inbox:
             for old in self._entries
             if old.status != codes.INBOX_PARTIAL and old.frame_id != frame_id
         ]
+        if len(self._entries) >= modbus_map.INBOX_STATUS_FRAMES:
+            # The oldest that was refused, else the oldest that has ended, else the oldest.
+            places = range(len(self._entries) - 1, -1, -1)
+            self._entries.pop(max(places, key=lambda place: self._entries[place].status))
         self._entries.insert(0, entry)
-        self._entries[modbus_map.INBOX_STATUS_FRAMES :] = []
         return entry
 
     def _extend(self, entry: Entry, offset: int, part: bytes) -> int:
@@ -125,11 +128,15 @@ class Inbox:
         if offset > len(entry.data):
             return codes.R_MALFORMED
         if offset + len(part) == entry.total and len(self._queue) >= _QUEUE_FRAMES:
-            entry.refuse(codes.R_BUSY)
+            self._ended(entry, codes.R_BUSY)
             return codes.R_BUSY
         entry.data.extend(part)
         if len(entry.data) == entry.total:
             entry.crc = binascii.crc32(entry.data)
+            reason, entry.data = self._gate.admit(entry.code, bytes(entry.data), self._bucket)
+            if reason:
+                self._ended(entry, reason)
+                return codes.R_NONE
             entry.status = codes.INBOX_PENDING
             self._queue.append(entry)
             self._liveness.beat(self._name)  # from now on it must not be long

@@ -9,7 +9,7 @@ import asyncio
 import os
 
 from core.log import log
-from links import board_status
+from links import board_status, wifi
 from links import mqtt_client as mqtt
 from links.mqtt_packets import MqttError
 from wireformat import codes, mqtt_map
@@ -21,8 +21,8 @@ WINDOW = 4
 _STEP_MS = 500
 _STATUS_MS, _STATUS_UNTRUSTED_MS = 60000, 10000
 _RESEND_FIRST_MS, _RESEND_MOST_MS = 20000, 600000
+_SOON, _AT_ONCE = 1, 2
 _RETRY_FIRST_MS, _RETRY_MOST_MS = 1000, 120000
-_WIFI_MS = 20000
 
 
 class MqttLink:
@@ -41,7 +41,7 @@ class MqttLink:
         self.retained = 0
         self.dropped = 0
         inbox.finished = self._finished
-        self._owed_status = False
+        self._owed_status = 0
 
     async def run(self) -> None:
         """Stay connected for ever."""
@@ -60,15 +60,18 @@ class MqttLink:
             await self._pause(wait_ms // 2 + wait_ms * os.urandom(1)[0] // 256)
             wait_ms = min(2 * wait_ms, _RETRY_MOST_MS)
 
+    def _beat(self) -> None:
+        self._liveness.beat("mqtt")
+
     async def _pause(self, wait_ms: int) -> None:
         while wait_ms > 0:
-            self._liveness.beat("mqtt")
+            self._beat()
             await asyncio.sleep_ms(min(wait_ms, 2000))
             wait_ms -= 2000
 
     async def _session(self) -> None:
-        await self._join()
-        self._liveness.beat("mqtt")
+        await wifi.join(self._station, self._config, self._beat)
+        self._beat()
         client = await mqtt.open_client(self._config, self._node.clock)
         try:
             hello = mqtt.hello(self._config, self._node.owner.address, self._out)
@@ -79,29 +82,15 @@ class MqttLink:
         finally:
             await client.close()
 
-    async def _join(self) -> None:
-        """Have the radio on the network; raises `OSError` if it does not get there in time."""
-        station = self._station
-        if station.isconnected():
-            return
-        station.active(True)
-        station.connect(self._config.ssid, self._config.psk)
-        for _ in range(_WIFI_MS // _STEP_MS):
-            self._liveness.beat("mqtt")
-            if station.isconnected():
-                return
-            await asyncio.sleep_ms(_STEP_MS)
-        raise OSError("no network")
-
     # ---- what goes out -----------------------------------------------------------------------
 
     async def _serve(self, client: object) -> None:
         clock, journal = self._node.clock, self._node.chain.journal
-        said_ms, self._owed_status = 0, True
+        said_ms, self._owed_status = 0, _AT_ONCE
         acked = cursor = journal.acked
         resend_ms, since_ms = _RESEND_FIRST_MS, clock.up_ms()
         while self._station.isconnected():
-            self._liveness.beat("mqtt")
+            self._beat()
             await client.tend()
             cursor = await self._send(client, cursor)
             now_ms = clock.up_ms()
@@ -111,8 +100,10 @@ class MqttLink:
                 cursor, since_ms = acked, now_ms
                 resend_ms = min(2 * resend_ms, _RESEND_MOST_MS)
             rest_ms = _STATUS_MS if clock.trusted() else _STATUS_UNTRUSTED_MS
-            if self._owed_status or now_ms - said_ms > rest_ms:
-                said_ms, self._owed_status = now_ms, False
+            if self._owed_status:
+                rest_ms = _STEP_MS if self._owed_status == _SOON else -1
+            if now_ms - said_ms > rest_ms:
+                said_ms, self._owed_status = now_ms, 0
                 await client.publish(self._out, self._status())
             await self._wait(client)
         raise OSError("the network is gone")
@@ -149,9 +140,17 @@ class MqttLink:
             log("mqtt", "retained message refused")
         elif topic.decode() not in self._in or self._inbox.put(payload) != codes.R_NONE:
             self.dropped += 1
-            self._owed_status = True
+            self._owe(_SOON)
 
     def _finished(self, entry: object) -> None:
-        """Tell of each frame's end, but not of acks: the next record tells as much."""
-        if entry.code != Ack.CODE or entry.reason:
-            self._owed_status = True
+        """Tell of each frame's end, but not of acks: the next record tells as much.
+
+        Of what was refused with the others of its time: a flood must not make the board talk.
+        """
+        if entry.reason:
+            self._owe(_SOON)
+        elif entry.code != Ack.CODE:
+            self._owe(_AT_ONCE)
+
+    def _owe(self, when: int) -> None:
+        self._owed_status = max(self._owed_status, when)

@@ -2,6 +2,7 @@
 
 import struct
 
+from core import paths
 from links import board_status
 from links.modbus_server import BUSY, ILLEGAL_ADDRESS, ILLEGAL_VALUE, ModbusError
 from wireformat import codes, modbus_map
@@ -84,3 +85,12 @@ class Registers:
 
 def _windowed(code: int, record: bytes) -> bytes:
     return struct.pack(">HH", len(record), code) + record
+
+
+def enrolment() -> bytes:
+    """The board's signed enrolment, empty if it was never provisioned with one."""
+    try:
+        with open(paths.ENROLMENT, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""

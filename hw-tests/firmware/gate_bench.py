@@ -95,9 +95,9 @@ class Bench:
 
     def give(self, record, key, signature=GOOD, code=None, data=None):
         data = data or Unsigned(record, key, CHAIN).with_signature(signature)
-        return asyncio.run(
-            self.gate.handle(record.CODE if code is None else code, data, self.tokens)
-        )
+        code = record.CODE if code is None else code
+        reason, frame = self.gate.admit(code, data, self.tokens)
+        return reason or asyncio.run(self.gate.finish(frame))
 
     def closed(self):
         return [pin.level for pin in self.pins]

@@ -67,6 +67,8 @@ WRONG = (
     (("journal_kib",), 4096, "journal_kib"),
     (("breaker",), {"dead_times_s": [1, -1]}, "breaker.dead_times_s"),
     (("colour",), "red", "colour"),
+    (("tcp",), {"ssid": "s", "connections": 5}, "tcp.connections"),
+    (("tcp",), {"port": 502}, "tcp.ssid"),
     (("lockout",), {"pin": 49}, "lockout.pin"),
     (("lockout",), {"pin": 4, "level": 1}, "lockout.level"),
     (("opt_out",), {"pin": 4}, "opt_out"),
@@ -91,6 +93,8 @@ def good():
     expect("a breaker's delay", config.parse(without("restore_delay_s")).restore_delay_s, [0, 0])
     air = config.parse(without("bus", mqtt={"ssid": "s", "host": "h"}))
     expect("no bus", (air.bus, air.mqtt.port, air.mqtt.keepalive_s), (None, 1883, 60))
+    tcp = config.parse(without("bus", tcp={"ssid": "s"}))
+    expect("TCP alone", (tcp.bus, tcp.tcp.port, tcp.tcp.connections), (None, 502, 2))
     ble = config.parse(without("bus", ble={}))
     expect("BLE alone", (ble.bus, ble.mqtt, ble.ble.adv_ms), (None, None, 500))
     tls = {"ssid": "s", "host": "h", "ca": "/c", "certificate": "/d", "key": "/k"}

@@ -13,13 +13,17 @@ ACK, COMMAND = 8, 6
 
 
 class Gate:
-    """Notes what it is given; refuses what begins with an x."""
+    """Notes what it is given; refuses what begins with an x, and at sight what begins with a j."""
 
     def __init__(self):
         self.seen = []
 
-    async def handle(self, code, data, bucket):
-        self.seen.append((code, data))
+    def admit(self, code, data, bucket):
+        return codes.R_UNKNOWN_KEY if data[:1] == b"j" else codes.R_NONE, (code, data)
+
+    async def finish(self, frame):
+        self.seen.append(frame)
+        data = frame[1]
         await asyncio.sleep_ms(0)
         return codes.R_BAD_SIGNATURE if data[:1] == b"x" else codes.R_NONE
 
@@ -96,6 +100,22 @@ def queue():
     expect("last frame", inbox.last_frame, 7)
 
 
+def flood():
+    """What is refused at sight takes no place, in the queue or among what is reported."""
+    gate = Gate()
+    inbox = Inbox(gate, Liveness())
+    inbox.put(chunk(1, COMMAND, b"cmd"))
+    for frame_id in range(100, 150):
+        expect("taken in", inbox.put(chunk(frame_id, COMMAND, b"junk")), codes.R_NONE)
+        expect("the last", statuses(inbox)[0], (frame_id, codes.INBOX_REFUSED, codes.R_UNKNOWN_KEY))
+        expect("the one that waits", statuses(inbox)[-1], (1, codes.INBOX_PENDING, 0))
+    process(inbox)
+    for frame_id in range(100, 150):
+        inbox.put(chunk(frame_id, COMMAND, b"junk"))
+        expect("the one that was taken", statuses(inbox)[-1], (1, codes.INBOX_ACCEPTED, 0))
+    expect("only that", gate.seen, [(COMMAND, b"cmd")])
+
+
 def garbage():
     random.seed(11)
     inbox = Inbox(Gate(), Liveness())
@@ -110,5 +130,6 @@ def garbage():
 chunks()
 repeats()
 queue()
+flood()
 garbage()
 print("ok")

@@ -1,5 +1,5 @@
-"""The whole loop with a meter over MQTT and its M-LMD on a bus: from a record to the ledger, from a
-contract to the relay, over the embedded broker, through a power cut of gateway and broker."""
+"""The whole loop with a meter on the air and its M-LMD on a bus: from a record to the ledger, from
+a contract to the relay, by the embedded broker or Modbus TCP, through a gateway's power cut."""
 
 import asyncio
 import contextlib
@@ -36,19 +36,25 @@ def radio_board(run_dir, scenario, name, environment=None):
 
 
 class Loop:
-    def __init__(self, folder, monkeypatch):
+    def __init__(self, folder, monkeypatch, link):
         monkeypatch.setattr(site, "make_board", radio_board)
         scenario = Scenario(1, 1.0, 30.0, plan_homes(1, 1), start_min=16 * 60)
         self.site = site.build(folder / "run", scenario, free_port(), lambda text: None)
         port = free_port()
         config = board_config(scenario, METER, self.site.operator_root)
         del config["bus"]
-        air = {"ssid": "site", "host": "127.0.0.1", "port": port}
-        self.site.board(METER).provision(config | {"mqtt": air})
+        air = {"ssid": "site", "port": port}
+        if link == "mqtt":
+            air["host"] = "127.0.0.1"
+        self.site.board(METER).provision(config | {link: air})
         toml = self.site.gateway_config
         blocks = toml.read_text().split("\n\n")
         on_bus = [block for block in blocks if f'name = "{METER}"' not in block]
-        toml.write_text("\n\n".join([*on_bus, f"[mqtt]\nembedded = true\nport = {port}\n"]))
+        way = f"[mqtt]\nembedded = true\nport = {port}\n"
+        if link == "tcp":
+            way = f'[[bus]]\nname = "air"\nport = "tcp://127.0.0.1:{port}"\n\n'
+            way += f'[[bus.device]]\naddress = 1\nname = "{METER}"\n'
+        toml.write_text("\n\n".join([*on_bus, way]))
         self.run = runner.Run(self.site, lambda text: None)
 
     async def start(self):
@@ -76,8 +82,9 @@ class Loop:
         raise AssertionError(f"waited for {name}\n{log[-3000:]}")
 
 
-def test_a_meter_on_the_air_is_in_the_loop_and_power_cuts_cost_nothing(tmp_path, monkeypatch):
-    loop = Loop(tmp_path, monkeypatch)
+@pytest.mark.parametrize("link", ["mqtt", "tcp"])
+def test_a_meter_on_the_air_is_in_the_loop_and_power_cuts_cost_nothing(tmp_path, monkeypatch, link):
+    loop = Loop(tmp_path, monkeypatch, link)
     try:
         asyncio.run(loop.start())
         parts = loop.run.supervisor.parts

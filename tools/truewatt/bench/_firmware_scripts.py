@@ -171,6 +171,11 @@ def no_limit():
     return TokenBucket(100, 1, 50)
 
 
+async def handle(code, data, bucket):
+    reason, frame = gate.admit(code, data, bucket)
+    return reason or await gate.finish(frame)
+
+
 async def record():
     rows = []
     for channel in channels:
@@ -181,12 +186,12 @@ async def record():
 
 
 async def forged():
-    reason = await gate.handle(Command.CODE, bad, no_limit())
+    reason = await handle(Command.CODE, bad, no_limit())
     assert reason == codes.R_BAD_SIGNATURE, reason
 
 
 async def executed():
-    reason = await gate.handle(Command.CODE, orders.pop(0), no_limit())
+    reason = await handle(Command.CODE, orders.pop(0), no_limit())
     assert reason == codes.R_NONE, reason
 
 
@@ -195,9 +200,9 @@ async def certify():
         paper = Certificate(
             role=role, area=1, public_key=key.public, serial=1, expires_s=NOW_S + 1000000
         )
-        assert await gate.handle(Certificate.CODE, signed(paper, operator), no_limit()) == 0
+        assert await handle(Certificate.CODE, signed(paper, operator), no_limit()) == 0
     beacon = Beacon(nonce=gate.new_nonce(), time_ms=NOW_S * 1000)
-    assert await gate.handle(Beacon.CODE, signed(beacon, gateway), no_limit()) == 0
+    assert await handle(Beacon.CODE, signed(beacon, gateway), no_limit()) == 0
 
 
 async def turns():
