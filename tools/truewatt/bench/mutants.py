@@ -1,7 +1,8 @@
 """`truewatt bench mutants`: a million hostile inputs for the parsers of the gateway's side.
 
 Seeded: the same seed gives the same mutants. All run in this process, so that memory tells; those
-of boards' own parsers on MicroPython, in a heap that is watched.
+of boards' BLE link on MicroPython, in a heap that is watched. With `--boards` each other parser of
+the firmware gets a million of its own, on 32-bit MicroPython.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from truewatt.bench import _board_mutants as firmware
 from truewatt.bench import _mutant_boards as boards
 from truewatt.bench._mutant_targets import Target, targets
 
@@ -140,6 +142,8 @@ def main(argv: list[str]) -> int:
     def say(text: str) -> None:
         print(f"mutants: {text}", file=sys.stderr, flush=True)
 
+    if arguments.boards:
+        return _boards(arguments.count, arguments.seed, arguments.only, say)
     tallies = run(arguments.count, arguments.seed, arguments.only, say)
     print(HEAD)
     for tally in tallies:
@@ -154,6 +158,22 @@ def main(argv: list[str]) -> int:
     return 1 if failed else 0
 
 
+def _boards(count: int, seed: int, only: list[str], say: Say) -> int:
+    """The firmware's parsers, `count` mutants each."""
+    chosen = [name for name in firmware.PARSERS if not only or name in only]
+    print(firmware.HEAD)
+    failed = []
+    for name in chosen:
+        tally = firmware.campaign(name, count, seed, say)
+        print(tally.row(), flush=True)
+        for crash in tally.crashes:
+            print(f"CRASH {name}: {crash}")
+        failed += [name] if tally.failed else []
+    verdict = f"FAILED: {', '.join(failed)}" if failed else "passed"
+    print(f"{count:,} mutants for each of {len(chosen)}, seed {seed}: {verdict}")
+    return 1 if failed else 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="truewatt bench mutants",
@@ -163,5 +183,6 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--count", type=int, default=DEFAULT_COUNT, help="mutants in all (default 1000000)")
     add("--seed", type=int, default=1, help="the same seed, the same mutants (default 1)")
+    add("--boards", action="store_true", help="the firmware's parsers, COUNT mutants for each")
     add("--only", nargs="*", default=[], metavar="PARSER", help="these parsers alone")
     return parser
