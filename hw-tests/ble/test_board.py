@@ -37,6 +37,7 @@ def test_records_reach_the_store_commands_the_relay_and_cuts_cost_nothing(tmp_pa
         await site.until(site.well)
         site.bench.board.kill()
         assert site.store.refusals() == {}
+        assert "Traceback" not in site.bench.console()
         stored, journal = site.stored(), site.bench.journal()
         assert stored == journal[: len(stored)]
         assert len(journal) - len(stored) < 10

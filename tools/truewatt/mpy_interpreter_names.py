@@ -33,6 +33,9 @@ _STUBS = [
     "errno",
     "flashbdev",
 ]
+# Attributes that a type answers for by itself, so that `dir` shows none (extmod/modasyncio.c,
+# task_attr; ports/esp32 has os.uname, the unix port has not).
+_UNSEEN = {"cancel", "done", "uname"}
 _ASK = """
 import builtins, asyncio, socket, hashlib, select
 names = set()
@@ -76,7 +79,7 @@ def of_interpreter(arch: str = "32bit") -> set[str]:
     said = subprocess.run(
         [*micropython(arch), "-c", _ASK], capture_output=True, text=True, timeout=60, check=True
     )
-    return {name for name in said.stdout.split() if not name.startswith("__")}
+    return _UNSEEN | {name for name in said.stdout.split() if not name.startswith("__")}
 
 
 def of_stubs() -> set[str]:
