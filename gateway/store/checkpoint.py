@@ -39,13 +39,14 @@ class Checkpointer:
             self._database.grown.wait()
             if not self._stopping.is_set():
                 with contextlib.suppress(StoreError):
-                    self._copy()
+                    copy_log(self._database)
+                    self.done += 1
 
-    def _copy(self) -> None:
-        database = self._database
-        with database.another() as connection:
+
+def copy_log(database: Database) -> None:
+    """Move all pages of the log into the database, with a connection of its own."""
+    with database.another() as connection:
+        connection.execute(_COPY)
+        with database.still():
+            # All of it is copied then, so the log begins anew and doesn't grow.
             connection.execute(_COPY)
-            with database.still():
-                # All of it is copied then, so the log begins anew and doesn't grow.
-                connection.execute(_COPY)
-        self.done += 1

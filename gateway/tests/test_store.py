@@ -25,10 +25,10 @@ from gateway.store import (
     StoreUnavailable,
     database,
 )
-from gateway.store.outbox import TxInFlight
+from gateway.store.outbox import Anchor, TxInFlight
 from gateway.tests.signing import T0, SigningBoard
 from gateway.tests.storing import batch_of
-from wireformat import codes
+from wireformat import cbor, codes
 from wireformat.control import Command
 
 
@@ -159,6 +159,31 @@ def test_a_transaction_in_flight_survives_a_restart_and_leaves_once(path, store,
     assert again.outbox.next_nonce(0) == 2
     assert again.outbox.next_nonce(50) == 50
     again.close()
+
+
+def test_batched_records_travel_with_their_transaction_and_their_root_is_found_again(store, meter):
+    store.commit(batch_of(meter, [meter.add() for _ in range(5)], 0))
+    ids = [queued.id for queued in store.outbox.next(5)]
+    tx = TxInFlight(bytes(32), 1, b"tx", (ids[0], 0, ids[4]), tuple(ids[1:4]))
+    store.outbox.launch(tx)
+    assert store.outbox.in_flight() == tx
+    anchors = [
+        Anchor(meter.address, 1, 0, 1, bytes(32), True),
+        Anchor(meter.address, 1, 1, 3, bytes(32)),
+    ]
+    store.outbox.landed(ids, anchors)
+    assert len(store.outbox) == 0
+    found = [store.outbox.anchor(meter.address, 1, seq) for seq in range(5)]
+    assert found == [anchors[0], *[anchors[1]] * 3, None]
+    assert store.outbox.anchor(meter.address, 2, 1) is None
+
+
+def test_a_transaction_that_an_older_version_stored_is_still_sent(store):
+    with store.database.write() as connection:
+        connection.execute(
+            "INSERT INTO tx_in_flight VALUES (1, ?, 7, x'00', ?)", (bytes(32), cbor.encode([5, 6]))
+        )
+    assert store.outbox.in_flight() == TxInFlight(bytes(32), 7, b"\0", (5, 6))
 
 
 # ---- commands --------------------------------------------------------------------------------

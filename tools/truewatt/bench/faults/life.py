@@ -11,6 +11,7 @@ import random
 from dataclasses import dataclass, field
 
 from gateway.store import Batch, Head, Refusal, Store, StoredRecord
+from gateway.store.checkpoint import copy_log
 from gateway.store.outbox import TxInFlight
 from truewatt.bench._ingest_load import START_S
 from truewatt.bench.faults.oracle import Device, Row, Verdict, compare
@@ -49,8 +50,11 @@ class Life:
 
     def step(self, store: Store) -> None:
         """One call. Raises `StoreError`; then it promised nothing."""
-        kinds = (self.commit, self._submit, self._command, self._prune, self._note, self._refuse)
-        self._rng.choices(kinds, (8, 4, 2, 1, 1, 1))[0](store)
+        kinds = (
+            self.commit, self._submit, self._command, self._prune, self._note, self._refuse,
+            self._copy,
+        )  # fmt: skip
+        self._rng.choices(kinds, (8, 4, 2, 1, 1, 1, 1))[0](store)
 
     def commit(self, store: Store) -> None:
         """Records of some boards, from where their chains stand, in one transaction."""
@@ -101,6 +105,10 @@ class Life:
         device, value = self._rng.choice(self.devices).address, self._rng.randbytes(8)
         store.keep_notes(device, {"counter": value})
         self.promised.notes[device] = value
+
+    def _copy(self, store: Store) -> None:
+        """The log into the database, as the gateway's other thread does."""
+        copy_log(store.database)
 
     def _refuse(self, store: Store) -> None:
         device, data = self._rng.choice(self.devices).address, self._rng.randbytes(60)

@@ -23,7 +23,7 @@ from truewatt.bench.faults.oracle import Verdict
 from truewatt.bench.faults.tally import Plan, Progress, Tally
 
 LEAST_WRITES, MOST_WRITES = 1800, 5000
-"""Of a recorded life: SQLite moves its log into the file after a thousand pages."""
+"""Of a recorded life: the log is copied into the file some twenty times in the longest."""
 
 AGAIN_EVERY = 4
 _PRIME = 7919
