@@ -21,6 +21,8 @@ from core.liveness import Liveness
 from core.node import Node
 from core.nvs import Store
 from core.relays import Relay
+from crypto import ed25519
+from crypto.ed25519 import SigningKey
 from journal.journal import Journal
 from links.inbox import Inbox
 from links.serial_port import SerialPort
@@ -28,6 +30,7 @@ from metering.channel import ChannelMeter
 from metering.energy import EnergyRegister
 from metering.poller import Poller
 from metering.recorder import Recorder
+from wireformat.control import Enrolment
 
 MADE_ONCE = (
     TokenBucket,
@@ -50,6 +53,7 @@ MADE_ONCE = (
     Recorder,
     Relay,
     SerialPort,
+    SigningKey,
     Store,
 )
 """Their objects are made at a start and never again."""
@@ -68,11 +72,30 @@ def shed(node: object) -> None:
     Journal.recover = Journal._scan = Journal.records = None
     Node._links = Node._make_chain = Node._make_metering = Node._begin = None
     Poller.restore = None
+    # The key was made; what is verified and signed from here on is so in slices.
+    ed25519.public_key = ed25519.public_key_steps = ed25519._public_key_steps = None
+    ed25519._find_public_key_steps = ed25519._load_seed = ed25519._drain = None
+    ed25519.sign = ed25519.sign_steps = ed25519.verify = None
+    Enrolment.FIELDS = None
     Relay.watch = None
     ChannelMeter.at_least = EnergyRegister.take_saved = EnergyRegister.at_least = None
-    node.board = None
+    node.board = node.config.channels = node.config.relays = node.config.metering = None
+    if node.config.bus is not None:
+        _shed_bus()
     for name in _MODULES:
         _unload(name)
+
+
+def _shed_bus() -> None:
+    from links import bus
+    from links.modbus_frames import FrameFinder
+    from links.modbus_rtu import ModbusRtuLink
+    from links.modbus_server import ModbusServer
+    from links.registers import Registers
+
+    bus.bus_link = None
+    for kind in (FrameFinder, ModbusRtuLink, ModbusServer, Registers):
+        _forget(kind)
 
 
 def _forget(kind: type) -> None:

@@ -20,8 +20,8 @@ STARTERS |= {"ble_link", "bus_link", "make", "open_port"}
 STARTERS |= {"run"}
 
 
-def left_methods():
-    """(class, method) of each `Class.method = None`."""
+def left():
+    """(class or module, name) of each `Class.method = None` and `module.function = None`."""
     found = set()
     for node in ast.walk(SHED):
         if isinstance(node, ast.Assign):
@@ -31,10 +31,27 @@ def left_methods():
     return {pair for pair in found if pair[0] != "node"}
 
 
+def left_methods():
+    return {pair for pair in left() if pair[0][0].isupper() and pair[1].islower()}
+
+
+def left_functions():
+    return {f"{module}.{name}" for module, name in left() if module.islower()}
+
+
 def made_once():
     for node in SHED.body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "MADE_ONCE":
             return {part.id for part in node.value.elts}
+    raise AssertionError
+
+
+def shed_with_the_bus():
+    """The classes that `_shed_bus` names."""
+    for node in ast.walk(SHED):
+        if isinstance(node, ast.FunctionDef) and node.name == "_shed_bus":
+            (loop,) = (part for part in node.body if isinstance(part, ast.For))
+            return {part.id for part in loop.iter.elts}
     raise AssertionError
 
 
@@ -59,16 +76,40 @@ def test_no_function_that_stays_names_a_method_that_left():
     for name, function in staying_functions(methods):
         used = {node.attr for node in ast.walk(function) if isinstance(node, ast.Attribute)}
         assert not used & gone, f"{name}: {function.name} needs {used & gone}"
+        used = {ast.unparse(node) for node in ast.walk(function) if isinstance(node, ast.Attribute)}
+        assert not used & left_functions(), f"{name}: {function.name}"
+
+
+def called_in(function):
+    return {
+        node.func.id
+        for node in ast.walk(function)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+
+
+def with_their_makers(classes):
+    """Classes, and those whose constructors make them, and so on."""
+    trees = [ast.parse(path.read_text()) for path in FIRMWARE.rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    for _ in nodes:
+        more = {
+            node.name
+            for node in nodes
+            for part in node.body
+            if getattr(part, "name", "") == "__init__" and called_in(part) & classes
+        }
+        if more <= classes:
+            return classes
+        classes = classes | more
+    return classes
 
 
 def test_no_function_that_stays_makes_what_is_made_once():
-    classes = made_once()
+    classes = with_their_makers(made_once() | shed_with_the_bus())
+    assert {"Relay", "Registers", "Place", "ModbusTcpLink"} <= classes
     for name, function in staying_functions(left_methods()):
-        called = {
-            node.func.id
-            for node in ast.walk(function)
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-        }
+        called = called_in(function)
         assert not called & classes, f"{name}: {function.name} makes {called & classes}"
 
 
@@ -81,4 +122,8 @@ def test_what_leaves_exists():
                 defined.setdefault(node.name, set()).update(names)
     for kind, method in left_methods():
         assert method in defined[kind], (kind, method)
+    for name in left_functions():
+        module, _, function = name.partition(".")
+        (path,) = FIRMWARE.rglob(f"{module}.py")
+        assert f"def {function}(" in path.read_text(), name
     assert made_once() <= set(defined)

@@ -9,7 +9,8 @@ import pytest
 
 from truewatt.emulator import mpy_tree
 from truewatt.mpyfold import constants_below, fold
-from truewatt.mpyjoin import GROUPS, JoinError, join
+from truewatt.mpygroups import GROUPS
+from truewatt.mpyjoin import JoinError, join
 from truewatt.mpykept import _built_in
 from truewatt.toolchain.paths import project_root
 

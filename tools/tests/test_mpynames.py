@@ -53,10 +53,12 @@ def test_what_runs_runs_as_before():
 
 def test_names_that_can_meet_differ_and_others_are_shared():
     names = short_names({"base": BASE, "child": CHILD, "other": OTHER}, {})
-    assert names["total"] != names["self"]
-    family = {names[n] for n in ("_first_thing", "_step", "_second_thing", "_START_VALUE")}
-    assert len(family) == 4
-    assert family & {names["_helper"], names["_argument"], names["_counter"]}
+    family = {names[n] for n in ("_first_thing", "_step", "_second_thing")}
+    assert len(family) == 3
+    module = {names[n] for n in ("_helper", "_argument", "_counter")}
+    assert len(module) == 3
+    assert family & module  # a variable and an attribute never meet
+    assert names["total"] == names["self"]
 
 
 def test_what_others_may_look_up_stays():
@@ -106,10 +108,35 @@ def test_what_people_call_at_the_console_keeps_its_name():
 def test_an_attribute_that_a_stranger_sets_shares_its_name_with_nobody():
     bag = "class Bag:\n    pass\n"
     giver = "def give(bag):\n    bag.given = 1\n"
-    others = {f"m.n{n}": f"def f{n}(a{n}):\n    return a{n}.b{n}\n" for n in range(3)}
+    other = "class C{0}:\n    def b{0}(self):\n        self.a{0} = 1\n"
+    others = {f"m.n{n}": other.format(n) for n in range(3)}
     names = short_names({"m.bag": bag, "m.giver": giver, **others}, {})
-    assert list(names.values()).count(names["given"]) == 1
-    assert names["f0"] == names["f1"] == names["f2"]
+    attributes = [names[f"{kind}{n}"] for n in range(3) for kind in "ab"]
+    assert names["given"] not in attributes
+    assert names["a0"] == names["a1"] == names["a2"]
+    assert names["a0"] != names["b0"]
+
+
+def test_an_attribute_of_a_known_class_need_not_be_a_strangers():
+    bag = "class Bag:\n    def stuff(self):\n        return self\n"
+    giver = "from m.bag import Bag\ndef give():\n    bag = Bag()\n    bag.given = 1\n"
+    other = "class Other:\n    def mine(self):\n        return 2\n"
+    names = short_names({"m.bag": bag, "m.giver": giver, "m.other": other}, {})
+    assert names["given"] != names["stuff"]
+    assert names["mine"] in {names["given"], names["stuff"]}
+
+
+def test_a_method_does_not_hide_a_global_of_its_class_body():
+    text = (
+        "def chosen():\n    return 5\n"
+        "class Thing:\n    def first(self):\n        return 1\n"
+        "    value = chosen()\n    def last(self, extra=chosen()):\n        return extra\n"
+        "def result():\n    thing = Thing()\n    return thing.first(), thing.value, thing.last()\n"
+    )
+    names = short_names({"m.a": text}, {})
+    scope: dict = {}
+    exec(rename(text, names), scope)
+    assert scope[names["result"]]() == (1, 5, 5)
 
 
 def test_viper_keeps_its_types_and_generators_stay_what_they_are():

@@ -34,8 +34,10 @@ _STUBS = [
     "flashbdev",
 ]
 # Attributes that a type answers for by itself, so that `dir` shows none (extmod/modasyncio.c,
-# task_attr; ports/esp32 has os.uname, the unix port has not).
-_UNSEEN = {"cancel", "done", "uname"}
+# task_attr; exceptions, slices, ranges, views; ports/esp32 has os.uname, the unix port has not).
+_UNSEEN = {"cancel", "coro", "data", "done", "ph_key", "state", "uname"}
+_UNSEEN |= {"add", "peek", "pop", "push", "remove", "args", "errno", "value"}
+_UNSEEN |= {"imag", "indices", "itemsize", "real", "start", "step", "stop"}
 _ASK = """
 import builtins, asyncio, socket, hashlib, select
 names = set()
@@ -107,7 +109,8 @@ def _declared(tree: ast.Module) -> set[str]:
 
 def main() -> None:
     """Write the list anew."""
-    LIST.write_text("\n".join(sorted(of_interpreter() | of_stubs())) + "\n", encoding="utf-8")
+    names = of_interpreter() | of_stubs()
+    LIST.write_text("\n".join(sorted(names)) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -11,59 +11,9 @@ its group's leader; who imports from another member imports from the leader.
 import ast
 from collections.abc import Iterator
 
+from truewatt.mpygroups import GROUPS
 from truewatt.mpykept import bare
 from truewatt.mpyscope import Globals, bound_in, local_names
-
-GROUPS = {
-    "core.errors": ("core.paths", "core.settings", "core.log"),
-    "crypto.ed25519": (
-        "crypto.field_vm",
-        "crypto.group",
-        "crypto.limbs",
-        "crypto.memory",
-        "crypto.scalar",
-        "crypto.sha512",
-        "crypto.sha512_constants",
-        "crypto.tables",
-        "crypto.workspace",
-    ),
-    "wireformat.control": (
-        "wireformat.cbor",
-        "wireformat.chained",
-        "wireformat.cose",
-        "wireformat.errors",
-        "wireformat.identity",
-        "wireformat.schema",
-        "wireformat.utf8",
-    ),
-    "journal.journal": ("journal.frames",),
-    "metering.recorder": ("metering.channel", "metering.energy", "metering.poller"),
-    "core.node": (
-        "core.bucket",
-        "core.certificates",
-        "core.chain",
-        "core.clock",
-        "core.commands",
-        "core.comms",
-        "core.events",
-        "core.gate",
-        "core.identity",
-        "core.liveness",
-        "core.relays",
-        "links.inbox",
-    ),
-    "links.serial_port": ("links.crc16",),
-    "links.bus": (
-        "links.modbus_frames",
-        "links.modbus_rtu",
-        "links.modbus_server",
-        "links.registers",
-    ),
-    "links.ble_link": ("links.ble_bonds", "links.ble_radio", "wireformat.ble_map"),
-    "links.mqtt_link": ("links.mqtt_client", "links.mqtt_packets", "wireformat.mqtt_map"),
-    "mlmd.app": ("mlmd.breaker",),
-}
-"""Leader -> the other members. What is in no group stays a module of its own."""
 
 
 class JoinError(Exception):
@@ -95,6 +45,7 @@ class _Module:
                 self.early += not (self.taken or self.modules)
         imported = {*self.taken, *self.modules, *self.outside}
         self.own = bound_in(tree) - imported
+        self.numbers = _numbers(tree) if "." in name else {}
 
     def _from(self, module: str, alias: ast.alias, known: set[str]) -> None:
         name = alias.asname or alias.name
@@ -105,9 +56,47 @@ class _Module:
         else:
             self.outside[name] = (module, alias.name)
 
+    def drop_numbers(self, asked: set[str]) -> None:
+        """Leave out numbers that are written in place, but for those `asked` for as attributes."""
+        self.numbers = {name: at for name, at in self.numbers.items() if name not in asked}
+        self.body = [part for part in self.body if _assigned(part) not in self.numbers]
+
+    def asked_attributes(self) -> set[str]:
+        """Attributes of whatever is no module of the tree."""
+        return {
+            node.attr
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.Attribute)
+            and not (isinstance(node.value, ast.Name) and node.value.id in self.modules)
+        }
+
     def needs(self) -> set[str]:
         """Modules of the tree that must be loaded before this one."""
         return {module for module, _ in self.taken.values()} | set(self.modules.values())
+
+
+def _numbers(tree: ast.Module) -> dict[str, int]:
+    """Top-level `NAME = <integer>`, where nothing else is ever bound to the name."""
+    bound = [
+        node.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+    ]
+    found = {}
+    for part in tree.body:
+        name = _assigned(part)
+        if name is not None and name.isupper() and bound.count(name) == 1:
+            value = part.value if isinstance(part, ast.Assign) else None
+            if isinstance(value, ast.Constant) and type(value.value) is int:
+                found[name] = value.value
+    return found
+
+
+def _assigned(statement: ast.stmt) -> str | None:
+    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+        target = statement.targets[0]
+        return target.id if isinstance(target, ast.Name) else None
+    return None
 
 
 def join(sources: dict[str, str], groups: dict[str, tuple[str, ...]] = GROUPS) -> dict[str, str]:
@@ -118,6 +107,9 @@ def join(sources: dict[str, str], groups: dict[str, tuple[str, ...]] = GROUPS) -
     modules = {
         name: _Module(name, bare(ast.parse(text)), set(sources)) for name, text in sources.items()
     }
+    asked = set().union(*(module.asked_attributes() for module in modules.values()))
+    for module in modules.values():
+        module.drop_numbers(asked)
     leader_of = {name: name for name in modules}
     for leader, members in groups.items():
         if leader in modules:
@@ -161,6 +153,10 @@ class _Joiner:
         if name not in self._modules[module].own:
             raise JoinError(f"{name} is none of its own names", module, "Import it from its maker.")
         return module, name
+
+    def number(self, module: str, name: str) -> int | None:
+        """The number that a name of `module` stands for, if it is written in place."""
+        return self._modules[module].numbers.get(name)
 
     def final(self, module: str, name: str) -> str:
         """What a name that `module` made is called in its group."""
@@ -255,6 +251,8 @@ class _Group:
         return statements
 
     def _meaning(self, module: _Module, name: str) -> ast.expr | None:
+        if name in module.numbers:
+            return ast.Constant(module.numbers[name])
         if name in module.own:
             return ast.Name(self._joiner.final(module.name, name))
         if name in module.taken:
@@ -275,11 +273,14 @@ class _Group:
         if whole is None:
             return None
         leader = self._joiner.leader_of(whole)
-        if leader == whole and leader != self._leader:
+        if leader == whole != self._leader and self._joiner.number(whole, attribute) is None:
             return None  # it is still there, as an object
         return self._made_in(*self._joiner.origin(whole, attribute))
 
     def _made_in(self, module: str, name: str) -> ast.expr:
+        number = self._joiner.number(module, name)
+        if number is not None:
+            return ast.Constant(number)
         leader, final = self._joiner.leader_of(module), self._joiner.final(module, name)
         if leader == self._leader:
             return ast.Name(final)
@@ -335,6 +336,9 @@ class _LocalImports(ast.NodeTransformer):
             return ast.ImportFrom(module, [alias], 0)
         made_in, its_name = joiner.origin(module, alias.name)
         leader, final = joiner.leader_of(made_in), joiner.final(made_in, its_name)
+        number = joiner.number(made_in, its_name)
+        if number is not None:
+            return ast.Assign([ast.Name(name, ast.Store())], ast.Constant(number))
         if leader == joiner.leader_of(self._module.name):
             return ast.Assign([ast.Name(name, ast.Store())], ast.Name(final, ast.Load()))
         return ast.ImportFrom(leader, [_alias(final, name)], 0)

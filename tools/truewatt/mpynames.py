@@ -3,9 +3,8 @@
 MicroPython keeps every name of every loaded module in RAM: its text, length, hash and a pointer,
 some 16 bytes for a name like `fallback_at_ms`, and there are more than a thousand of them. Most are
 known to nobody but the firmware itself, so each gets a short one; and because two names that can
-never meet in one module or object may have the same, a hundred and some are enough.
-
-`truewatt.mpykept` says which names stay. Private names become `_a`, public ones `A`.
+never meet may have the same, a hundred and some are enough. `truewatt.mpymeet` says who meets whom,
+`truewatt.mpykept` which names stay. Private names become `_a`, public ones `A`.
 """
 
 import ast
@@ -14,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from truewatt.mpykept import bare, identifiers, is_private, kept_names
+from truewatt.mpymeet import Rooms, rooms_of
 
 _LETTERS = string.ascii_lowercase + string.digits
 
@@ -24,18 +24,12 @@ def short_names(sources: dict[str, str], verbatim: dict[str, str]) -> dict[str, 
     `sources`: module -> source, of those that will be renamed; `verbatim`: of those that stay as
     they are, whose names therefore stay too.
     """
+    meets = rooms_of({module: ast.parse(source) for module, source in sources.items()})
     trees = {module: bare(ast.parse(source)) for module, source in sources.items()}
     kept = kept_names(trees, [ast.parse(text) for text in verbatim.values()])
     defined = {name for tree in trees.values() for name in _defined(tree)} - kept
-    domains = _domains(trees)
-    meets: dict[str, set[int]] = defaultdict(set)
-    for module, tree in trees.items():
-        for name in identifiers(tree):
-            if name in defined:
-                meets[name].add(domains[module])
-    for name in {name for tree in trees.values() for name in _given_to_others(tree)} & defined:
-        meets[name].update(domains.values())
-    return _coloured(meets, kept | {name for tree in trees.values() for name in identifiers(tree)})
+    taken = kept | {name for tree in trees.values() for name in identifiers(tree)}
+    return _coloured({name: meets[name] for name in defined}, taken)
 
 
 def rename(source: str, names: dict[str, str]) -> str:
@@ -44,16 +38,16 @@ def rename(source: str, names: dict[str, str]) -> str:
     return ast.unparse(ast.fix_missing_locations(tree)) + "\n"
 
 
-def _coloured(meets: dict[str, set[int]], taken: set[str]) -> dict[str, str]:
-    """Give each name the first short one that no other name of its domains has."""
-    used: dict[int, set[str]] = defaultdict(set)
+def _coloured(meets: dict[str, Rooms], taken: set[str]) -> dict[str, str]:
+    """Give each name the first short one that no other name has where it is seen."""
+    used: dict[object, set[str]] = defaultdict(set)
     found = {}
     for name in sorted(meets, key=lambda name: (-len(meets[name]), name)):
-        forbidden = set().union(*(used[domain] for domain in meets[name]))
+        forbidden = set().union(*(used[room] for room in meets[name]))
         words = _words(is_private(name))
         short = next(word for word in words if word not in forbidden and word not in taken)
-        for domain in meets[name]:
-            used[domain].add(short)
+        for room in meets[name]:
+            used[room].add(short)
         found[name] = short
     return found
 
@@ -93,58 +87,6 @@ def _defined(tree: ast.AST, inside: bool = False) -> Iterator[str]:
 def _not_dunder(name: str) -> Iterator[str]:
     if not name.startswith("__"):
         yield name
-
-
-def _given_to_others(tree: ast.AST) -> Iterator[str]:
-    """Attributes set on other objects than `self`: their classes need not mention them."""
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Attribute) or not isinstance(node.ctx, ast.Store):
-            continue
-        if not (isinstance(node.value, ast.Name) and node.value.id == "self"):
-            yield node.attr
-
-
-def _domains(trees: dict[str, ast.Module]) -> dict[str, int]:
-    """Module -> number; modules whose classes inherit from each other have one number."""
-    leader = {module: module for module in trees}
-
-    def root(module: str) -> str:
-        while leader[module] != module:
-            module = leader[module]
-        return module
-
-    for module, tree in trees.items():
-        for other in _inherited_from(tree, trees):
-            leader[root(module)] = root(other)
-    numbers = {module: number for number, module in enumerate(sorted(trees))}
-    return {module: numbers[root(module)] for module in trees}
-
-
-def _inherited_from(tree: ast.Module, trees: dict[str, ast.Module]) -> Iterator[str]:
-    """Modules of the tree that the module's classes take a base from."""
-    origin = _origins(tree, trees)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef):
-            for base in node.bases:
-                first = base
-                while isinstance(first, ast.Attribute):
-                    first = first.value
-                if isinstance(first, ast.Name) and origin.get(first.id) in trees:
-                    yield origin[first.id]
-
-
-def _origins(tree: ast.Module, trees: dict[str, ast.Module]) -> dict[str, str]:
-    """Imported name -> the module that it is or comes from."""
-    origin = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            for alias in node.names:
-                whole = f"{node.module}.{alias.name}"
-                origin[alias.asname or alias.name] = whole if whole in trees else node.module
-        elif isinstance(node, ast.Import):
-            for alias in node.names:
-                origin[alias.asname or alias.name.split(".")[0]] = alias.name
-    return origin
 
 
 class _Renamer(ast.NodeTransformer):

@@ -94,6 +94,7 @@ class BoardSpec:
     ble: Path | None = None
     paced: bool = False
     gc_patience: int = 1
+    report_heap_s: int = 0
 
     @property
     def firmware_tree(self) -> Path:
@@ -152,6 +153,7 @@ def write_board_json(
         "network": str(path.parent.absolute() / "radio.down") if spec.radio else None,
         "ble": None if spec.ble is None else str(spec.ble.absolute()),
         "gc_patience": spec.gc_patience,
+        "report_heap_s": spec.report_heap_s,
         "heap_bytes": heap_bytes,
         "reset_cause": last_exit.reset_cause,
         "unique_id": list(spec.unique_id),

@@ -12,14 +12,36 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from truewatt import mpyfold, mpyjoin, mpykept, mpynames, mpyorder, mpyscope, mpywords
+from truewatt import (
+    mpyfold,
+    mpygroups,
+    mpyjoin,
+    mpykept,
+    mpymeet,
+    mpynames,
+    mpyorder,
+    mpyscope,
+    mpyterse,
+    mpywords,
+)
 from truewatt.mpybuild import compile_module, native_march
 from truewatt.toolchain import mpy_cross
 from truewatt.toolchain.paths import cache_dir, exclusive
 
 # Run by name as programs, so they must stay sources.
 _KEPT_AS_SOURCE = frozenset({"main.py", "boot.py"})
-_TOOLS = (mpyfold, mpyjoin, mpykept, mpynames, mpyorder, mpyscope, mpywords)
+_TOOLS = (
+    mpyfold,
+    mpygroups,
+    mpyjoin,
+    mpykept,
+    mpymeet,
+    mpynames,
+    mpyorder,
+    mpyscope,
+    mpyterse,
+    mpywords,
+)
 _NOT_FOR_BOARDS = frozenset({"tests", "__pycache__"})
 
 
@@ -107,6 +129,9 @@ def written_for_boards(source: Path, files: list[Path]) -> dict[Path, str]:
     joined = mpyjoin.join(
         {name: mpyfold.fold(texts[path], constants) for name, path in paths.items()}
     )
+    joined |= {
+        name: mpyterse.terse(text) for name, text in joined.items() if mpyterse.applies(name)
+    }
     joined |= {name: mpywords.cut(text) for name, text in joined.items() if mpywords.leaves(name)}
     # The boot stage stays when firmware is updated: it must not know what names were shortened to.
     as_written = [name for name in joined if name == "main" or name.startswith("stage.")]

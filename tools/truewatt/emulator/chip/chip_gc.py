@@ -7,7 +7,12 @@ and simulated time that runs fast brings many. On a chip's heap the firmware cho
 import gc as _gc
 from gc import collect, disable, enable, isenabled, mem_alloc, mem_free  # noqa: F401
 
+import chip_clock as _clock
+
 patience = 1
+# Every so many simulated seconds the console says what is free; 0: never.
+report_s = 0
+_reported_s = 0
 
 
 def threshold(*amount):
@@ -20,3 +25,13 @@ def threshold(*amount):
         return None
     now = _gc.threshold()
     return now // patience if now > 0 else now
+
+
+def report():
+    """Say what is free after a collection, if it is time; asked whenever the watchdog is fed."""
+    global _reported_s
+    now_s = _clock.since_boot()[0]
+    if report_s and now_s >= _reported_s + report_s:
+        _reported_s = now_s
+        collect()
+        print("[%d] chip: %d bytes free after a collection" % (now_s * 1000, mem_free()))

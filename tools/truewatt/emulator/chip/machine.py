@@ -3,6 +3,7 @@
 import time as _time
 
 import chip_clock as _clock
+import chip_gc as _gc
 import chip_host as _host
 from chip_pin import Pin  # noqa: F401
 from chip_uart import UART  # noqa: F401
@@ -36,6 +37,7 @@ class WDT:
     def feed(self):
         """Start the time-out anew."""
         _host.alarm(self._bite_us)
+        _gc.report()
 
 
 class RTC:
