@@ -34,9 +34,9 @@ from wireformat.control import Ack, Beacon, Certificate, Command
 
 log = logging.getLogger("gateway")
 
-PULLS_A_VISIT, PULLING_WALL_S = 4, 15.0
+PULLS_A_VISIT, PULLING_WALL_S, FIRST_PULLING_WALL_S = 4, 15.0, 2.0
 """Batches from one board before the next one's turn, and how long they may take on a slow line: a
-day's backlog of one board must not keep the others from being heard."""
+day's backlog of one board must not keep the others from being heard, at a start least of all."""
 
 _NEEDS_CONTROL = (codes.R_UNKNOWN_KEY, codes.R_CERT_EXPIRED)
 _NEEDS_CERTIFICATE = (codes.R_UNKNOWN_KEY, codes.R_CERT_EXPIRED, codes.R_WRONG_ROLE)
@@ -221,7 +221,7 @@ class Place:
 
     async def _collect(self, board: Board, status: BoardStatus) -> bool:
         loop = asyncio.get_running_loop()
-        until_s = loop.time() + PULLING_WALL_S
+        until_s = loop.time() + (PULLING_WALL_S if self._acked else FIRST_PULLING_WALL_S)
         for _ in range(PULLS_A_VISIT):
             pulled = await self._puller.pull(board, (status.epoch, status.next_seq), until_s)
             self.seen.records += pulled.records

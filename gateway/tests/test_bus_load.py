@@ -12,13 +12,13 @@ def test_the_bus_goes_on_while_the_store_commits_and_a_board_verifies(tmp_path):
     """One board's batch waits for a slow disk; meanwhile the other's records come in."""
 
     async def scenario(site):
-        boards = {1: filled(site, 1, 20), 2: filled(site, 2, 200)}
+        boards = {1: filled(site, 1, 20), 2: filled(site, 2, 100)}
         site.enrol(*boards.values())
         commit, spans = site.store.commit, []
 
         def slow(batch):
             started_s = time.monotonic()
-            time.sleep(0.3)
+            time.sleep(0 if spans else 0.3)
             commit(batch)
             spans.append((started_s, time.monotonic()))
 
@@ -27,7 +27,7 @@ def test_the_bus_goes_on_while_the_store_commits_and_a_board_verifies(tmp_path):
         stamps = []
         serve = site.bus._serve
         site.bus._serve = lambda frame: (stamps.append((time.monotonic(), frame[1])), serve(frame))
-        await site.until(lambda: boards[2].acked == (1, 199), 20)
+        await site.until(lambda: boards[2].acked == (1, 99), 20)
         first = [stamp for stamp, function in stamps if spans[0][0] < stamp < spans[0][1]]
         assert len(first) > 20
         for board in boards.values():
@@ -71,7 +71,7 @@ def test_a_dead_board_costs_the_others_almost_nothing(tmp_path):
         await site.until(lambda: site.collector.workers[0].schedule_of("d2").quarantined)
         bus = site.collector.workers[0].bus
         before_s, started_s = bus.spent_s[2], time.monotonic()
-        await asyncio.sleep(2.0)
+        await asyncio.sleep(1.0)
         spent_s, passed_s = bus.spent_s[2] - before_s, time.monotonic() - started_s
         # The pauses are still growing: the 2 % of a bus hold from the fifth probe on.
         assert spent_s / passed_s < 0.25
@@ -86,7 +86,7 @@ def test_a_command_does_not_wait_for_a_days_backlog(tmp_path):
     """Its request is the next on the line after the frame in flight."""
 
     async def scenario(site):
-        boards = {at: filled(site, at, 300) for at in range(1, 5)}
+        boards = {at: filled(site, at, 120) for at in range(1, 5)}
         site.enrol(*boards.values())
         site.start(boards)
         await site.until(lambda: all(site.held(board) for board in boards.values()), 20)
