@@ -1,9 +1,12 @@
 """A `machine.UART` for asyncio: timed reads, complete writes, an optional driver-enable pin."""
 
 import asyncio
+import time
 
 _CHUNK_BYTES = 256
 _NOTHING = bytearray(0)
+_SLICE_MS = 7
+"""The longest that another task runs, and a scheduler's turn."""
 
 
 class SerialPort:
@@ -75,6 +78,7 @@ class SerialPort:
 
     async def write(self, data: bytes) -> None:
         """Send all of `data`; holds the driver enabled until the last bit is out."""
+        start = time.ticks_ms()
         if self._de is not None:
             self._de.value(1)
         view = memoryview(data)
@@ -85,7 +89,9 @@ class SerialPort:
             if len(view):
                 await asyncio.sleep_ms(1)
         if self._de is not None:
-            await asyncio.sleep_ms(len(data) * 11000 // self.baud)
-            while not self._uart.txdone():
-                await asyncio.sleep_ms(1)
+            # Awake before the last bit: another task's slice would hold the line into the next
+            # request, which comes 3.5 characters later.
+            end = time.ticks_add(start, len(data) * 10000 // self.baud - _SLICE_MS)
+            await asyncio.sleep_ms(max(0, time.ticks_diff(end, time.ticks_ms())))
+            self._uart.flush()
             self._de.value(0)

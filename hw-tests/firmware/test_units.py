@@ -9,6 +9,7 @@ import pytest
         "unit_clock.py",
         "unit_config.py",
         "unit_modbus.py",
+        "unit_de.py",
         "unit_pzem.py",
         "unit_inbox.py",
         "unit_gate.py",
