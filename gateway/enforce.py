@@ -36,6 +36,8 @@ OUTCOME_GRACE_S = 120
 MAX_LISTED = 4096
 """Open commands that an area may have: more than its boards have relays is no honest list."""
 
+PROVEN_AT_ONCE = 16
+
 RETRY_FIRST_S, RETRY_MOST_S = 1.0, 30.0
 ATTEMPTS_BEFORE_OVERTAKING = 5
 """How often a board's command is tried before the next may go first: about 30 s."""
@@ -86,6 +88,7 @@ class Enforcer:
         self._attempts: dict[bytes, Attempts] = {}
         self._checked: dict[bytes, Command] = {}
         self._kept: set[bytes] = set()
+        self._under_way: dict[bytes, asyncio.Task[None]] = {}
         self.work = asyncio.Event()
 
     # ---- from the ledger -----------------------------------------------------------------------
@@ -93,24 +96,34 @@ class Enforcer:
     async def fetch(self) -> None:
         """Take over the area's open commands. Raises `LedgerError`."""
         answer = await self._link.query("/commands", cbor.encode({0: self._area}))
-        listed = set()
-        lie: LedgerLied | None = None
+        lies: list[LedgerLied] = []
         before, self._checked = self._checked, {}
         for data in self._rows(answer.value or cbor.encode([])):
             try:
                 # What was listed before needs no curve work again.
-                command = before.get(data) or self._verified(data)
-                self._checked[data] = command
-                listed.add(command.id)
-                if not await self._is_kept(command.id):
-                    await self._adopt(command, data)
+                self._checked[data] = before.get(data) or self._verified(data)
             except LedgerLied as error:
                 # One forged command must not keep back the others.
-                lie = error
+                lies.append(error)
+        listed = {command.id for command in self._checked.values()}
         self._kept &= listed
+        rows = self._checked.items()
+        news = [(one, data) for data, one in rows if not await self._is_kept(one.id)]
+        for at in range(0, len(news), PROVEN_AT_ONCE):
+            lies += await self._adopt_some(news[at : at + PROVEN_AT_ONCE])
         await self._reconcile(listed)
-        if lie is not None:
-            raise lie
+        if lies:
+            raise lies[-1]
+
+    async def _adopt_some(self, news: list[tuple[Command, bytes]]) -> list[LedgerLied]:
+        """Side by side: a price that moves a street must not wait for thirty proofs in a row."""
+        ended = await asyncio.gather(
+            *(self._adopt(command, data) for command, data in news), return_exceptions=True
+        )
+        for failure in ended:
+            if failure is not None and not isinstance(failure, LedgerLied):
+                raise failure
+        return [failure for failure in ended if isinstance(failure, LedgerLied)]
 
     async def _is_kept(self, command_id: bytes) -> bool:
         if command_id in self._kept:
@@ -184,22 +197,54 @@ class Enforcer:
     # ---- to the boards -------------------------------------------------------------------------
 
     async def deliver(self) -> None:
-        """Try what is due, boards side by side, each board's commands in their order."""
+        """Try what is due, boards side by side, each board's commands in their order.
+
+        Returns when all that is under way has ended, or when there is new work: a board that does
+        not answer holds nobody else's command up.
+        """
+        await self._begin()
+        while self._under_way and not self.work.is_set():
+            news = asyncio.create_task(self.work.wait())
+            try:
+                await asyncio.wait(
+                    [*self._under_way.values(), news], return_when=asyncio.FIRST_COMPLETED
+                )
+            except asyncio.CancelledError:
+                await self._give_up()
+                raise
+            finally:
+                news.cancel()
+            self._clear_away()
+
+    async def _begin(self) -> None:
+        """Begin with each board that has something due and nothing under way."""
         orders = await self._store.run(self._store.store.commands.open)
+        for known in set(self._attempts) - {order.id for order in orders}:
+            del self._attempts[known]
         if self._directory.control is None:
             # No control key is in force: what one signed before may expire, but not move a relay.
             orders = [order for order in orders if self._is_over(order)]
         by_board: dict[bytes, list[OpenCommand]] = {}
         for order in orders:
             by_board.setdefault(order.device, []).append(order)
-        work = (self._for_board(rows) for rows in by_board.values())
-        # All of them end before the next round: two rounds must not meet at one board.
-        ended = await asyncio.gather(*work, return_exceptions=True)
-        for failure in ended:
-            if failure is not None:
-                raise failure
-        for known in set(self._attempts) - {order.id for order in orders}:
-            del self._attempts[known]
+        for device, rows in by_board.items():
+            # Two rounds must not meet at one board.
+            if device not in self._under_way:
+                self._under_way[device] = asyncio.create_task(self._for_board(rows))
+
+    def _clear_away(self) -> None:
+        """Forget what has ended; raises what one of them failed with."""
+        ended = {device: task for device, task in self._under_way.items() if task.done()}
+        for device in ended:
+            del self._under_way[device]
+        for task in ended.values():
+            task.result()
+
+    async def _give_up(self) -> None:
+        for task in self._under_way.values():
+            task.cancel()
+        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+        self._under_way.clear()
 
     async def _for_board(self, orders: list[OpenCommand]) -> None:
         # Of two for one asset the ledger settled on the newer (`ledger.contracts.priority`), and

@@ -20,8 +20,11 @@ class Patience:
         self._usual_s = most_s
 
     def probing_s(self, most_s: float) -> float:
-        """How long a probe of a silent board waits: what it needed before it fell silent, twice."""
-        return min(2 * self._usual_s, most_s, self._most_s)
+        """How long a probe of a silent board waits: what it needed before it fell silent, twice.
+
+        With a `most_s` beyond what any request may take, that.
+        """
+        return self._most_s if most_s >= self._most_s else min(2 * self._usual_s, most_s)
 
     def answered(self, took_s: float) -> None:
         """A first request was answered; the replies to repeated ones tell nothing."""

@@ -4,9 +4,8 @@ Pure; all times are wall seconds, because a silent board costs the others wall t
 """
 
 FAILURES_TO_QUARANTINE = 2
-"""One, of a board that never answered: it may not be there at all."""
 
-PROBE_S = 0.5
+PROBE_S, FULL_PROBE_S = 0.5, 60.0
 """How long a probe waits at most; every `_FULL_EVERY`th waits as long as any request, for a board
 that became slow."""
 
@@ -15,8 +14,8 @@ _FULL_EVERY = 8
 DEAD_SHARE = 0.02
 """What a dead board may cost of its bus."""
 
-_FIRST_PAUSE, _GROWTH = 3, 2
-_MOST_PAUSE = 1 / DEAD_SHARE - 1
+_FIRST_PAUSE, _GROWTH = 3, 3
+_MOST_PAUSE = 1.2 / DEAD_SHARE
 """Pauses as multiples of what the failed visit cost: short at first, for a board that restarts."""
 
 
@@ -28,23 +27,24 @@ class Schedule:
 
     def __init__(self, interval_s: float, phase_s: float = 0.0) -> None:
         self._interval_s, self._phase_s = interval_s, phase_s
-        self._answered = False
         self.failures = 0
         self.due_s = 0.0
 
     @property
     def quarantined(self) -> bool:
         """Whether the board is only probed."""
-        return self.failures >= (FAILURES_TO_QUARANTINE if self._answered else 1)
+        return self.failures >= FAILURES_TO_QUARANTINE
 
     @property
     def probe_s(self) -> float | None:
-        """How long the next visit may wait for a first answer; None: as long as any request."""
-        return PROBE_S if self.quarantined and self.failures % _FULL_EVERY else None
+        """How long the next visit's only question may wait; None: it may ask as any request."""
+        if not self.failures:
+            return None
+        return PROBE_S if self.failures % _FULL_EVERY else FULL_PROBE_S
 
     def answered(self, now_s: float) -> None:
         """The visit went well: the next is at the first slot that is not too near."""
-        self.failures, self._answered = 0, True
+        self.failures = 0
         slots = (now_s - self._phase_s) // self._interval_s + 1
         self.due_s = self._phase_s + slots * self._interval_s
         if self.due_s < now_s + self._interval_s / 2:

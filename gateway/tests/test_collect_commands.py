@@ -1,16 +1,19 @@
 """Commands to boards on a PTY: ahead of polling, retried, in order, ended."""
 
 import asyncio
+import contextlib
 from dataclasses import replace
 
 import pytest
 
 from gateway.collect.errors import BoardAbsent, FrameRefused
 from gateway.enforce import OUTCOME_GRACE_S, Enforcer
+from gateway.tests.board_server import BoardServer
 from gateway.tests.signing import CHAIN
-from gateway.tests.site import filled, run
+from gateway.tests.site import ROOT_KEY, filled, run
 from wireformat import codes
 from wireformat.chained import Outcome
+from wireformat.control import Command
 
 
 def test_a_command_is_executed_and_its_outcome_is_stored_and_ends_it(tmp_path):
@@ -171,5 +174,41 @@ def test_of_two_commands_for_one_asset_only_the_newer_moves_the_relay(tmp_path, 
         assert (meter.counter, meter.relays[0]) == (2, 1)
         outcomes = [data for code, data in meter.journal if code == Outcome.CODE]
         assert len(outcomes) == 1
+
+    run(tmp_path, scenario)
+
+
+class BusyBoard(BoardServer):
+    """It takes a command, and says of it for ever that it waits."""
+
+    def take(self, words):
+        super().take(words)
+        if words[1] >> 8 == Command.CODE and self.frames:
+            self.frames[0][1] = codes.INBOX_PENDING
+
+
+def test_a_board_that_does_not_come_to_an_end_holds_up_nobody_elses_command(tmp_path):
+    async def scenario(site):
+        meter, busy = filled(site, 1), BusyBoard(2, ROOT_KEY, site.clock)
+        busy.add()
+        site.enrol(meter, busy)
+        site.start({1: meter, 2: busy})
+        await site.until(lambda: meter.acked == (1, 4) and busy.acked == (1, 0))
+        hand = enforcer(site)
+        site.store.commands.add(*site.command(busy), site.clock.unix_ms())
+        first = asyncio.create_task(hand.deliver())
+        await site.until(lambda: busy.counter == 1)
+        site.store.commands.add(*site.command(meter, 2), site.clock.unix_ms())
+        hand.work.set()
+        await first
+        hand.work.clear()
+        second = asyncio.create_task(hand.deliver())
+        await site.until(lambda: meter.relays[0] == 0)
+        assert busy.frames[0][1] == codes.INBOX_PENDING
+        assert not second.done()
+        second.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await second
+        assert hand._under_way == {}
 
     run(tmp_path, scenario)

@@ -10,7 +10,7 @@ import pytest
 from gateway.collect import line
 from gateway.collect.bus import _late_bytes
 from gateway.collect.patience import LEAST_S, LOOK_MOST_S, Looks, Patience
-from gateway.collect.quarantine import DEAD_SHARE, PROBE_S, Schedule
+from gateway.collect.quarantine import DEAD_SHARE, FULL_PROBE_S, PROBE_S, Schedule
 from gateway.collect.status import is_newer
 from gateway.collect.turns import Turns
 from gateway.config import BusConfig
@@ -59,8 +59,8 @@ def test_a_silent_board_is_probed_ever_less_often_but_never_forgotten():
         schedule.failed(now_s, cost_s=0.5)
         pauses.append(schedule.due_s - now_s)
         now_s = schedule.due_s
-    assert pauses[:5] == pytest.approx([1.5, 3.0, 6.0, 12.0, 24.0])
-    assert max(pauses) == pytest.approx(24.5)
+    assert pauses[:5] == pytest.approx([1.5, 4.5, 13.5, 30.0, 30.0])
+    assert max(pauses) == pytest.approx(30.0)
     assert schedule.quarantined
     schedule.answered(now_s)
     assert (schedule.failures, schedule.probe_s) == (0, None)
@@ -72,7 +72,7 @@ def test_probes_are_short_but_now_and_then_one_waits_for_a_slow_board():
     for _ in range(10):
         schedule.failed(0.0, 0.1)
         waits.append(schedule.probe_s)
-    assert waits == [None, *[PROBE_S] * 6, None, PROBE_S, PROBE_S]
+    assert waits == [*[PROBE_S] * 7, FULL_PROBE_S, PROBE_S, PROBE_S]
 
 
 @pytest.mark.parametrize("learnt", [True, False])
@@ -88,7 +88,8 @@ def test_a_dead_board_costs_at_most_two_percent_of_its_bus(interval_s, learnt):
         cost_s = 0.0
         for _ in range(tries):
             most_s = schedule.probe_s
-            cost_s += wire_s + (patience.timeout_s if most_s is None else patience.probing_s(0.5))
+            waits_s = patience.timeout_s if most_s is None else patience.probing_s(most_s)
+            cost_s += wire_s + waits_s
             patience.missed()
         schedule.failed(now_s + cost_s, cost_s)
         visits.append((now_s, cost_s))
