@@ -46,6 +46,7 @@ TRIES = 2
 """Requests before a failure counts: noise on a line hits single frames."""
 
 MIN_FRAME_BYTES = 4
+_TICK_S = 0.001
 
 Client = AsyncModbusSerialClient | AsyncModbusTcpClient
 Ask = Callable[[Client], Awaitable[ModbusPDU]]
@@ -320,7 +321,8 @@ class Bus:
     async def _gap(self) -> None:
         """Silence between frames (serial-line guide V1.02, section 2.5.1.1), and stragglers."""
         while (wait_s := self._silent_until - time.monotonic()) > 0:
-            await asyncio.sleep(wait_s)
+            # The event loop sleeps in whole milliseconds, rounded up: half of a fast line's gap.
+            await asyncio.sleep(wait_s - _TICK_S if wait_s > _TICK_S else 0)
 
     def _trace(self, sending: bool, data: bytes) -> bytes:
         """See all bytes, and take out replies to earlier requests that came too late.

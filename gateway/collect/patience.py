@@ -22,9 +22,9 @@ class Patience:
     def probing_s(self, most_s: float) -> float:
         """How long a probe of a silent board waits: what it needed before it fell silent, twice.
 
-        With a `most_s` beyond what any request may take, that.
+        `most_s`: of a board that never answered.
         """
-        return self._most_s if most_s >= self._most_s else min(2 * self._usual_s, most_s)
+        return min(most_s if self._mean_s is None else 2 * self._usual_s, self._most_s)
 
     def answered(self, took_s: float) -> None:
         """A first request was answered; the replies to repeated ones tell nothing."""

@@ -6,8 +6,8 @@ Pure; all times are wall seconds, because a silent board costs the others wall t
 FAILURES_TO_QUARANTINE = 2
 
 PROBE_S, FULL_PROBE_S = 0.5, 60.0
-"""How long a probe waits at most; every `_FULL_EVERY`th waits as long as any request, for a board
-that became slow."""
+"""How long a probe of a board that never answered waits; every `_FULL_EVERY`th waits as long as any
+request may, for a line that is slow. Others wait as long as the board used to need, twice."""
 
 _FULL_EVERY = 8
 
@@ -15,7 +15,7 @@ DEAD_SHARE = 0.02
 """What a dead board may cost of its bus."""
 
 _FIRST_PAUSE, _GROWTH = 3, 3
-_MOST_PAUSE = 1.2 / DEAD_SHARE
+_MOST_PAUSE = 1.5 / DEAD_SHARE
 """Pauses as multiples of what the failed visit cost: short at first, for a board that restarts."""
 
 

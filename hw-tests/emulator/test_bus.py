@@ -175,3 +175,19 @@ def test_the_bit_error_rate_is_what_it_says(error: float) -> None:
     bits = 8 * 100_000
     flipped = sum(byte.bit_count() for byte in noise.disturb(bytes(bits // 8)))
     assert 0.7 * error * bits < flipped < 1.3 * error * bits
+
+
+def test_a_lines_time_is_told_apart_by_who_lets_it_pass(tmp_path: Path) -> None:
+    """What benches reckon by: bytes, silence before answers, silence before requests."""
+
+    async def run() -> None:
+        with Bench(tmp_path, Clock.system(), paced=True) as bench:
+            bus, char_s = bench.bus, 10 / 9600
+            for name, size, at_s in (("master", 8, 10.0), ("a", 69, 10.02), ("master", 8, 10.5)):
+                bus._talk(bus.nodes[name], bytes(size), at_s)
+            counters = bus.counters
+            assert counters.wire_s == pytest.approx(85 * char_s)
+            assert counters.answering_s == pytest.approx(0.02 - 8 * char_s)
+            assert counters.asking_s == pytest.approx(0.48 - 69 * char_s)
+
+    asyncio.run(run())

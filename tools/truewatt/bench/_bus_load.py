@@ -29,11 +29,13 @@ BUS = "bus1"
 BAUDS = (9600, 115200)
 LEAST_SHARE, MOST_DEAD = 0.90, 0.02
 DAY_RECORDS = 1440
-BACKLOG_S = {9600: 20.0, 115200: 90.0}
+BACKLOG_S = {9600: 20.0, 115200: 140.0}
 """How long boards record alone: beyond that they go on, faster than 9600 baud can take it away."""
 
-SECONDS = 30.0
-"""Of each of the three parts: draining, draining with commands, draining around a dead board."""
+SECONDS = 20.0
+"""Of each of the first two parts: draining, draining with commands."""
+
+DEAD_S = 70.0
 
 DEAD_SETTLES_S = 60.0
 """A dead board is probed ever less often; what it costs for good shows after a minute."""
@@ -75,7 +77,7 @@ def main(argv: list[str]) -> int:
 async def _measure(folder: Path, baud: int, seconds: float) -> bool:
     pace = Pace(baud, True, poll_s=1, interval_s=1, backlog_s=BACKLOG_S[baud])
     async with Street.open(folder, BOARDS, 1, pace, 3 * seconds) as street:
-        await street.settled()
+        await street.wait(10.0, f"{baud} baud: first orders")
         drain = await _part(street, seconds, baud, f"{baud} baud: draining")
         since_ms = street.run.clock.unix_ms()
         before = street.status()["buses"][0]["urgent"]
@@ -86,7 +88,7 @@ async def _measure(folder: Path, baud: int, seconds: float) -> bool:
         dead = street.boards[-1]
         street.run.supervisor.parts[dead].kill()
         await street.wait(DEAD_SETTLES_S, f"{baud} baud: {dead} is dead")
-        alone = await _part(street, max(seconds, 60.0), baud, f"{baud} baud: without it", dead)
+        alone = await _part(street, DEAD_S, baud, f"{baud} baud: without it", dead)
         street.stop()
         lives = street.lives(since_ms)
     waits = sorted(one.read_back_ms - one.held_ms for one in lives)
@@ -164,5 +166,5 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--baud", action="append", type=int, choices=BAUDS, help="only this one (repeatable)")
-    add("--seconds", type=float, default=SECONDS, help=f"of each of three parts ({SECONDS:g})")
+    add("--seconds", type=float, default=SECONDS, help=f"of draining, twice ({SECONDS:g})")
     return parser

@@ -16,6 +16,7 @@ from truewatt.emulator.wires.tty import Tty
 _BITS_PER_CHAR = 10
 _FRAME_GAP_CHARS = 3.5
 _RECEIVE_BUFFER_BYTES = 256
+_HALF_TICK_S = 0.000_5
 
 
 @dataclass
@@ -159,7 +160,8 @@ class Rs485Bus:
             self._deliver(flight)
             return
         self._flights.append(flight)
-        wait_s = self._clock.wall(flight.due_s - now_s)
+        # The event loop rounds up to whole milliseconds: this makes it round to the nearest.
+        wait_s = self._clock.wall(flight.due_s - now_s) - _HALF_TICK_S
         asyncio.get_running_loop().call_later(wait_s, self._arrive, flight)
 
     def _arrive(self, flight: _Flight) -> None:
