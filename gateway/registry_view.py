@@ -54,11 +54,19 @@ class RegistryView:
                 certificate = open_certificate(control[0], self._chain_id, self._root)
                 self._directory.set_control(certificate.serial, control[0])
 
+    @property
+    def has_work(self) -> bool:
+        """Whether `refresh` would prove anything now."""
+        return bool(self._directory.wanted) or self._is_due(self._clock.mono_ms())
+
+    def _is_due(self, now_ms: int) -> bool:
+        least_s = max(REFRESH_S, REFRESH_WALL_S / self._clock.wall(1.0))
+        return self._refreshed_ms is None or now_ms - self._refreshed_ms >= least_s * 1000
+
     async def refresh(self) -> None:
         """Prove what is wanted, and now and then all that is known. Raises `LedgerError`."""
         now_ms = self._clock.mono_ms()
-        least_s = max(REFRESH_S, REFRESH_WALL_S / self._clock.wall(1.0))
-        due = self._refreshed_ms is None or now_ms - self._refreshed_ms >= least_s * 1000
+        due = self._is_due(now_ms)
         known = self._directory.addresses() if due else []
         for address in sorted({*self._directory.wanted, *known}):
             await self._prove(address)

@@ -31,7 +31,7 @@ from wireformat import codes
 from wireformat.cose import KID_BYTES
 
 _ANY_PRICE, _NO_PRICE = 0, 1
-_SETTLE_S = 60.0
+_SETTLE_S, _LEDGER_S = 60.0, 4.0
 
 
 @dataclass(frozen=True)
@@ -105,13 +105,14 @@ class Street:
             await asyncio.sleep(min(10.0, left_s))
 
     async def settled(self) -> None:
-        """Until no command is open, or for a minute."""
+        """Until every command has ended, and the ledger heard of it, or for a minute."""
         end_s = time.monotonic() + _SETTLE_S
         while time.monotonic() < end_s:
-            counts = self._look()
-            if counts.get("done", 0) and not counts.get("open", 0):
-                return
             await asyncio.sleep(1.0)
+            counts = self._look()
+            if counts.get("done", 0) and not counts.get("open", 0) + counts.get("delivered", 0):
+                await asyncio.sleep(_LEDGER_S)
+                return
 
     def _look(self) -> dict[str, int]:
         path = self.site.run_dir / "gateway" / "gateway.db"
