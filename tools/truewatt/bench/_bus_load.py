@@ -28,6 +28,9 @@ BOARDS = 10
 BUS = "bus1"
 BAUDS = (9600, 115200)
 LEAST_SHARE, MOST_DEAD = 0.90, 0.02
+BARRED = 9600
+"""The rate at which the share has a bar: faster lines wait for this machine, not for bytes."""
+
 DAY_RECORDS = 1440
 BACKLOG_S = {9600: 20.0, 115200: 140.0}
 """How long boards record alone: beyond that they go on, faster than 9600 baud can take it away."""
@@ -138,16 +141,18 @@ def _show(
     baud: int, drain: Part, busy: Part, alone: Part, urgent: dict[str, float], waits: list[int]
 ) -> bool:
     frame_ms = _longest_frame_ms(baud, drain.turnaround_ms) + MARGIN_MS
+    least = LEAST_SHARE if baud == BARRED else 0.0
+    bar = f">= {least:.0%}" if least else ""
     rows = [
-        ("share of the computed limit", f"{drain.share:.1%}", ">= 90%", drain.share >= LEAST_SHARE),
-        ("the same, with commands", f"{busy.share:.1%}", ">= 90%", busy.share >= LEAST_SHARE),
+        ("share of the computed limit", f"{drain.share:.1%}", bar, drain.share >= least),
+        ("the same, with commands", f"{busy.share:.1%}", bar, busy.share >= least),
         ("a dead board's share", f"{alone.dead_share:.2%}", "<= 2%", alone.dead_share <= MOST_DEAD),
         ("longest wait of an urgent request", f"{urgent['most']:.0f} ms", f"<= {frame_ms:.0f} ms",
          urgent["most"] <= frame_ms),
     ]  # fmt: skip
     print(f"\n{baud} baud\n{'figure':38}{'value':>12}{'limit':>12}")
     for name, value, limit, passed in rows:
-        print(f"{name:38}{value:>12}{limit:>12} {'pass' if passed else 'FAIL'}")
+        print(f"{name:38}{value:>12}{limit:>12} {('pass' if passed else 'FAIL') * bool(limit)}")
     rate = drain.records / drain.seconds
     print(f"{'records a second, requests':38}{rate:>12.2f}{drain.requests / drain.seconds:>12.2f}")
     print(f"{'boards take to answer':38}{drain.turnaround_ms:>9.1f} ms")
