@@ -1,5 +1,6 @@
 """What the registry says of this gateway's boards and keys, proven, then kept in the directory."""
 
+import asyncio
 import contextlib
 
 from gateway.admit import Board
@@ -39,6 +40,7 @@ class RegistryView:
         self._directory, self._clock = directory, clock
         self._area, self._chain_id, self._root = area, chain_id, root
         self._refreshed_ms: int | None = None
+        self._refreshing: asyncio.Task[None] | None = None
 
     async def load(self) -> None:
         """Take over what was proven in earlier runs."""
@@ -54,10 +56,27 @@ class RegistryView:
                 certificate = open_certificate(control[0], self._chain_id, self._root)
                 self._directory.set_control(certificate.serial, control[0])
 
-    @property
-    def has_work(self) -> bool:
-        """Whether `refresh` would prove anything now."""
-        return bool(self._directory.wanted) or self._is_due(self._clock.mono_ms())
+    async def keep_up(self) -> None:
+        """`refresh` beside other work: a command must not wait for the proofs of a whole area.
+
+        Only while no control key is known nothing is to be had without it. Raises what an earlier
+        one failed with.
+        """
+        has_work = bool(self._directory.wanted) or self._is_due(self._clock.mono_ms())
+        if self._refreshing is None and has_work:
+            self._refreshing = asyncio.create_task(self.refresh(), name="registry")
+        under_way = self._refreshing
+        if under_way is not None and self._directory.control is None:
+            await asyncio.wait([under_way])
+        if under_way is not None and under_way.done():
+            self._refreshing = None
+            under_way.result()
+
+    async def close(self) -> None:
+        """End what `keep_up` began."""
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+            await asyncio.gather(self._refreshing, return_exceptions=True)
 
     def _is_due(self, now_ms: int) -> bool:
         least_s = max(REFRESH_S, REFRESH_WALL_S / self._clock.wall(1.0))

@@ -155,7 +155,6 @@ class Gateway:
             ledger.operator_root,
         )
         self._stop = asyncio.Event()
-        self._refreshing: asyncio.Task[None] | None = None
 
     def _tools(self, signer: Signer, ack_certificate: tuple[int, bytes]) -> Tools:
         config = self._config
@@ -205,10 +204,10 @@ class Gateway:
             for task in done:
                 task.result()
         finally:
-            ending = [*loops, stopping, *([self._refreshing] if self._refreshing else [])]
-            for task in ending:
+            for task in [*loops, stopping]:
                 task.cancel()
-            await asyncio.gather(*ending, return_exceptions=True)
+            await asyncio.gather(*loops, stopping, return_exceptions=True)
+            await self.registry.close()
             await self._close()
 
     async def _close(self) -> None:
@@ -236,7 +235,7 @@ class Gateway:
         """One round with the ledger: headers, registry, commands."""
         await self.node.follow()
         self._look_ahead()
-        await self._refresh()
+        await self.registry.keep_up()
         try:
             await self.enforcer.fetch()
         except LedgerError as error:
@@ -246,20 +245,6 @@ class Gateway:
         # The state that a new header proves is also where submitted records show.
         self._new_records.set()
         await self._link.new_block(max(self._clock.wall(LEDGER_POLL_S), LEDGER_POLL_WALL_S))
-
-    async def _refresh(self) -> None:
-        """The registry, beside the commands: they must not wait for the proofs of a whole area.
-
-        Only while no control key is known nothing is to be had without it.
-        """
-        if self._refreshing is None and self.registry.has_work:
-            self._refreshing = asyncio.create_task(self.registry.refresh(), name="registry")
-        under_way = self._refreshing
-        if under_way is not None and self.directory.control is None:
-            await asyncio.wait([under_way])
-        if under_way is not None and under_way.done():
-            self._refreshing = None
-            under_way.result()
 
     def _look_ahead(self) -> None:
         """Tell what stops the gateway soon, while there is time to do something about it."""
