@@ -105,6 +105,35 @@ def test_mains_and_relays_at_a_power_cut(
     assert board.exit_reason is ExitReason.MAINS_LOST
 
 
+CAUSE = """
+import machine, time
+from machine import Pin
+Pin(27, Pin.OUT, value=1)
+print("cause", machine.reset_cause(), machine.mem32[0x3FF48034])
+while True:
+    time.sleep_ms(100)
+"""
+
+
+def test_the_rig_lets_a_boards_supply_sag(
+    start_rig: Callable, make_board: Callable, wait_until: Callable
+) -> None:
+    rig = start_rig(RIG)
+    board = wired(rig, make_board, CAUSE)
+    board.start()
+    wait_until(lambda: "cause 1 1" in board.log_path.read_text(), "the first start")
+    for brown_out, told in ((True, "cause 3 15"), (False, "cause 1 1")):
+        rig.ask(cmd="power", board="m1", brown_out=brown_out)
+        wait_until(lambda: board.poll() is not None, "the board to lose its supply")
+        board.start()
+        wait_until(lambda told=told: told in last_line(board), told)
+
+
+def last_line(board) -> str:
+    lines = board.log_path.read_text().splitlines()
+    return lines[-1] if lines else ""
+
+
 def test_bus_modules_disturbance_and_files(
     start_rig: Callable, make_board: Callable, wait_until: Callable
 ) -> None:

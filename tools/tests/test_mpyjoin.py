@@ -121,3 +121,10 @@ def test_the_firmwares_modules_are_joined_and_miss_no_name():
     known = {*dir(builtins), "ptr8", "ptr16", "ptr32", "uint"}
     for module, text in joined.items():
         assert _built_in(ast.parse(text)) <= known, module
+
+
+def test_a_program_that_imports_nothing_of_the_tree_has_its_imports_first():
+    program = "from struct import pack\nasked = pack('>B', 1)\ndef f():\n    return pack('>B', 2)\n"
+    scope: dict = {}
+    exec(join({"main": program})["main"], scope)
+    assert (scope["asked"], scope["f"]()) == (b"\x01", b"\x02")

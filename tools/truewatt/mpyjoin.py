@@ -162,6 +162,13 @@ class _Joiner:
         """What a name that `module` made is called in its group."""
         return self._final.get((module, name), name)
 
+    def is_of_tree(self, statement: ast.stmt) -> bool:
+        """Whether it imports a module of the tree, or from one."""
+        if not isinstance(statement, ast.ImportFrom):
+            return False
+        wholes = {f"{statement.module}.{alias.name}" for alias in statement.names}
+        return statement.module in self._modules or not wholes.isdisjoint(self._modules)
+
     def reserved(self, leader: str) -> set[str]:
         """Names that mean something in the group already."""
         found = {
@@ -236,8 +243,10 @@ class _Group:
             statements = self._rewritten(module)
             early = module.early if len(members) == 1 else 0
             first, body = statements[:early], body + statements[early:]
-        outside = [part for part in self._import_statements() if isinstance(part, ast.Import)]
-        others = [part for part in self._import_statements() if not isinstance(part, ast.Import)]
+        imports = list(self._import_statements())
+        # What comes before the tree's own modules may use the interpreter's.
+        outside = [part for part in imports if not self._joiner.is_of_tree(part)]
+        others = [part for part in imports if self._joiner.is_of_tree(part)]
         tree = ast.Module([*outside, *first, *others, *body], [])
         return ast.unparse(ast.fix_missing_locations(tree)) + "\n"
 
