@@ -9,9 +9,26 @@ from truewatt.toolchain import micropython
 ROOT = Path(__file__).parent
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the cheap tests first, so that a plain mistake shows within seconds."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--device`: docs/hardware-tests.md."""
+    parser.addoption(
+        "--device",
+        metavar="PORT",
+        help="run the tests that a real board can do on the one at this serial port, and no others",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the cheap tests first, so that a plain mistake shows within seconds.
+
+    With `--device` skip what needs emulated hardware.
+    """
     items.sort(key=_cost)
+    if config.getoption("--device"):
+        why = pytest.mark.skip(reason="not for a board at --device: docs/hardware-tests.md")
+        for item in items:
+            if item.get_closest_marker("device") is None:
+                item.add_marker(why)
 
 
 def _cost(item: pytest.Item) -> tuple[bool, bool]:

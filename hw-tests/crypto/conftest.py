@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from truewatt.mpybuild import compile_package, native_march
 from truewatt.toolchain import micropython
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
 FIRMWARE = HERE.parents[1] / "firmware"
 
 Request = tuple[str, *tuple[bytes, ...]]
@@ -68,8 +70,37 @@ def native_board() -> Board:
     return Board(micropython("native"), FIRMWARE)
 
 
+class CabledCrypto:
+    """The crypto of a board at `--device`, asked as the others are."""
+
+    BATCH = 8
+
+    def __init__(self, port: str) -> None:
+        from cabled import CabledBoard
+
+        self._board = CabledBoard(port)
+
+    def ask(self, requests: Iterable[Request]) -> list[bytes]:
+        rows = [(name, *arguments) for name, *arguments in requests]
+        answers = []
+        for at in range(0, len(rows), self.BATCH):
+            said = self._board.execute(
+                "from binascii import hexlify\nimport crypto_board\n"
+                f"for name, *given in {rows[at : at + self.BATCH]!r}:\n"
+                "    print(hexlify(crypto_board.OPERATIONS[name](*given)).decode())\n",
+                HERE / "crypto_board.py",
+            )
+            answers += [bytes.fromhex(line) for line in said.splitlines()]
+        assert len(answers) == len(rows)
+        return answers
+
+
 @pytest.fixture(scope="session", params=["small", "native"])
-def board(request: pytest.FixtureRequest) -> Board:
-    """Both, one after the other."""
+def board(request: pytest.FixtureRequest) -> "Board | CabledCrypto":
+    """Both, one after the other; with `--device` the one there."""
+    if port := request.config.getoption("--device"):
+        if request.param != "small":
+            pytest.skip("the board at --device has one word size")
+        return CabledCrypto(port)
     found: Board = request.getfixturevalue(f"{request.param}_board")
     return found

@@ -5,10 +5,13 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey, VerifyKey
 
 from truewatt.cryptogen import curve
+
+pytestmark = pytest.mark.device
 
 Case = tuple[bytes, bytes, bytes]  # public key, message, signature
 MESSAGE = b"open the relay of the heater"

@@ -5,6 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+pytestmark = pytest.mark.device
+
 # name: seed, public key, message, signature
 FROM_THE_RFC = {
     "TEST 1": (

@@ -12,12 +12,20 @@ import pytest
 HERE = Path(__file__).resolve().parent
 FIRMWARE = HERE.parents[1] / "firmware"
 
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 
 @pytest.fixture(scope="session")
-def on_board(micropython_32bit: list[str]) -> Callable[..., str]:
-    """Run a script of this folder on 32-bit MicroPython; what it printed. Fails if it fails."""
+def on_board(micropython_32bit: list[str], request: pytest.FixtureRequest) -> Callable[..., str]:
+    """Run a script of this folder on 32-bit MicroPython; what it printed. Fails if it fails.
+
+    With `--device` on the board there, whose heap is what it is.
+    """
+    if port := request.config.getoption("--device"):
+        from cabled import CabledBoard
+
+        board = CabledBoard(port)
+        return lambda script, *arguments, heap_kib=0: board.run(HERE / script, *arguments)
 
     def run(script: str, *arguments: str, heap_kib: int = 1024) -> str:
         path = ":".join((str(HERE), str(FIRMWARE), str(FIRMWARE / "shared"), ".frozen"))

@@ -3,6 +3,7 @@
 import pytest
 
 
+@pytest.mark.device
 @pytest.mark.parametrize(
     "script",
     [

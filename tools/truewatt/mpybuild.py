@@ -43,13 +43,18 @@ def native_march(micropython: list[str]) -> str:
     said = subprocess.run(
         [*micropython, "-c", asked], capture_output=True, text=True, timeout=_TIMEOUT_S, check=True
     ).stdout.strip()
-    if int(said) not in _ARCHITECTURES:
+    return march_of(int(said), micropython[-1])
+
+
+def march_of(architecture: int, where: str = "the board") -> str:
+    """The `-march` for what a MicroPython says of itself (`sys.implementation._mpy >> 10`)."""
+    if architecture not in _ARCHITECTURES:
         raise MpyBuildError(
-            f"it loads no machine code known here (architecture {said})",
-            micropython[-1],
+            f"it loads no machine code known here (architecture {architecture})",
+            where,
             "Use a MicroPython whose port has a native emitter.",
         )
-    return _ARCHITECTURES[int(said)]
+    return _ARCHITECTURES[architecture]
 
 
 def compile_module(source: Path, target: Path, march: str, compiler: list[str]) -> None:

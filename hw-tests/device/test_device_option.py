@@ -1,0 +1,69 @@
+"""`pytest hw-tests --device PORT`, with an emulated board behind the port."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from truewatt.emulator.board import NO_CHARGES, BoardSpec, EmulatedBoard
+from truewatt.emulator.wires.console import Console
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+
+@pytest.fixture
+def port(tmp_path: Path) -> Iterator[Path]:
+    """A board with MicroPython and nothing else on it."""
+    (tmp_path / "nothing").mkdir()
+    spec = BoardSpec(
+        "d1", arch="32bit", heap_kib=160, charges=NO_CHARGES, firmware=tmp_path / "nothing"
+    )
+    console = Console(
+        EmulatedBoard(tmp_path / "board", spec), tmp_path / "usb", "Emulated board with EMULATED"
+    )
+    console.plug()
+    yield tmp_path / "usb"
+    console.pull()
+
+
+def pytest_on(port: Path, *options: str) -> str:
+    """A run of its own, with the real mpremote at that port."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--device", str(port),
+         *options],
+        cwd=ROOT,
+        env={**os.environ, "PYTEST_ADDOPTS": ""},
+        capture_output=True,
+        text=True,
+        timeout=220,
+    )  # fmt: skip
+    return done.stdout[-3000:] + done.stderr[-500:]
+
+
+def test_tests_run_on_the_board_at_the_port_and_others_say_why_not(port: Path) -> None:
+    tests = ["hw-tests/firmware/test_units.py", "hw-tests/crypto/test_vectors.py"]
+    said = pytest_on(port, *tests, "-k", "clock or gate or commands or rfc or journal")
+    # clock, gate and commands; the RFC's vectors; not the journal, whose flash is memory, twice,
+    # and not the other word size.
+    assert "4 passed, 3 skipped" in said.replace("deselected", ""), said
+    assert "docs/hardware-tests.md" in said
+    assert "the board at --device has one word size" in said
+
+
+def test_a_test_that_fails_on_the_board_fails(port: Path, tmp_path: Path) -> None:
+    sys.path.insert(0, str(ROOT / "hw-tests"))
+    from cabled import CabledBoard
+
+    script = tmp_path / "unit_wrong.py"
+    script.write_text("import sys\nprint('begun')\nsys.exit(1)\n")
+    assert CabledBoard(str(port)).run(script).split() == ["begun", "exit", "1"]
+
+
+def test_a_port_without_a_board_is_an_error_and_no_skip(tmp_path: Path) -> None:
+    said = pytest_on(tmp_path / "none", "hw-tests/firmware/test_units.py", "-k", "clock")
+    assert "NoPort" in said
+    assert "1 failed" in said
