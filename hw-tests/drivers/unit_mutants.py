@@ -5,6 +5,8 @@ import sys
 
 from drivers.bl0942 import checksum, take_packet
 from drivers.cse7766 import Cse7766, take_frame
+from drivers.rs485_meter import take_answer
+from links.crc16 import seal
 
 ROUNDS = 4000
 BODY = bytes.fromhex("55832a1339b537832a1358750a010000204e00000000")
@@ -34,6 +36,16 @@ def expect_below(name, got, limit):
         sys.exit(1)
 
 
+def meters_hold():
+    """A bought meter's answer has a CRC of 16 bits, and only one length fits."""
+    answer = seal(bytes((5, 4, 24)) + bytes(range(24)))
+    taken = take_answer(bytearray(b"\x05\x04" + answer), 5, 4, 24)
+    if taken != answer:
+        print("FAILED: noise hides an answer", taken)
+        sys.exit(1)
+    expect_below("RS-485", believed(answer, lambda data: take_answer(data, 5, 4, 24)), 2)
+
+
 def coefficients_hold():
     """A driver that knows its chip believes no frame with other coefficients."""
     sensor = Cse7766(None, 1, None, 100)
@@ -53,4 +65,5 @@ random.seed(17)
 expect_below("BL0942", believed(PACKET, lambda data: take_packet(data, 0)), ROUNDS // 150)
 expect_below("CSE7766", believed(FRAME, take_frame), ROUNDS // 60)
 coefficients_hold()
+meters_hold()
 print("ok")
