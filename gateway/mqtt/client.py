@@ -61,6 +61,7 @@ class Connection(asyncio.Protocol):
         self._subscribed: asyncio.Future[bytes] = loop.create_future()
         self.closed: asyncio.Future[BrokerLost] = loop.create_future()
         self._transport: asyncio.Transport | None = None
+        self._out: list[bytes] = []
         self._unconfirmed: set[int] = set()
         self._mid = 0
         self._heard_s = loop.time()
@@ -107,6 +108,7 @@ class Connection(asyncio.Protocol):
         """Say goodbye and end."""
         if self._transport is not None and not self.closed.done():
             self._write(packets.GOODBYE)
+            self._flush()
             self._transport.close()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(1):
@@ -220,5 +222,13 @@ class Connection(asyncio.Protocol):
                 return self._mid
 
     def _write(self, data: bytes) -> None:
-        if self._transport is not None:
+        """Goes out in this round of the event loop, with all else that does: one call of the system
+        for a crowd of acks, and the broker's confirmations of them come in a crowd as well."""
+        self._out.append(data)
+        if len(self._out) == 1:
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        data, self._out = b"".join(self._out), []
+        if data and self._transport is not None:
             self._transport.write(data)

@@ -37,8 +37,8 @@ BATCH_LEAST, BATCH_MOST, SETTLE_S = 1000, 4000, 0.15
 fewer pages each changes; but a command's row in the store waits as long."""
 
 SWITCH_S = 0.0005
-"""How long a thread may keep the interpreter from another that has just checked a signature: at the
-usual 5 ms, two threads would check 400 a second while a batch is judged."""
+"""How long a thread may keep the interpreter from the event loop, which serves buses too, and from
+one that has just checked a signature: at the usual 5 ms, two would check 400 a second meanwhile."""
 
 STORE_RETRY_S = 1.0
 
