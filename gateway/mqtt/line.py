@@ -12,7 +12,7 @@ from gateway.tasks import is_cancelled
 
 log = logging.getLogger("gateway")
 
-RETRY_FIRST_S, RETRY_MOST_S = 0.2, 30.0
+RETRY_FIRST_S, RETRY_MOST_S = 0.2, 3.0
 
 MakeAddress = Callable[[], Address]
 TakeFrom = Callable[[list[Message], Connection], None]
