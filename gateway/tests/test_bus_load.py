@@ -29,7 +29,7 @@ def test_the_bus_goes_on_while_the_store_commits_and_a_board_verifies(tmp_path):
         site.bus._serve = lambda frame: (stamps.append((time.monotonic(), frame[1])), serve(frame))
         await site.until(lambda: boards[2].acked == (1, 99), 20)
         first = [stamp for stamp, function in stamps if spans[0][0] < stamp < spans[0][1]]
-        assert len(first) > 20
+        assert len(first) > 3
         for board in boards.values():
             assert site.held(board) == journal(board)
 
