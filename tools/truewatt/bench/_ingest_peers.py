@@ -1,6 +1,7 @@
 """Peers in the same run: what others do with the same messages on the same machine.
 
-None of them does what the gateway does; each figure says what it leaves out. Each has a minute.
+None of them does what the gateway does; each figure says what it leaves out. Each gives up in
+time: paho after a minute, amqtt at 500 a second, an installation after four.
 """
 
 import json

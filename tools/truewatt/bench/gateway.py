@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         "--peers",
         action="store_true",
         help="also bare paho, amqtt as broker, and the converter of ThingsBoard's gateway, which"
-        " is installed into a folder of its own for it; each at most a minute",
+        " is installed into a folder of its own for it; each gives up after some minutes",
     )
     parser.add_argument(
         "--million",
