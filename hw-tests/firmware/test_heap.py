@@ -8,6 +8,7 @@ from truewatt.bench.firmware import BLE_METER, _free_heap
 SPEED = 20
 SIMULATED_S = 200
 BELOW = {
+    "meter, ATM90E32, bus": 19 * 1024,
     "meter, PZEM, bus and MQTT": 12 * 1024,
     "M-LMD, PZEM, bus": 18 * 1024,
     "M-LMD, ATM90E32, bus": 15 * 1024,

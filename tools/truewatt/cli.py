@@ -32,6 +32,7 @@ examples:
   truewatt device --help                            a board: flash, provision, logs, reset
   truewatt bench crypto                             what a signature costs a board
   truewatt bench firmware                           what a record and a command cost it
+  truewatt bench heap                               an hour of each kind of board in a chip's heap
 
 Each command explains itself: truewatt COMMAND --help
 A message without a traceback is for you; set TRUEWATT_TRACEBACK=1 to see where it came from."""
@@ -51,6 +52,7 @@ COMMANDS = {
     "ledger": Command("ledger.cli", "run a ledger node, look at a chain, verify it"),
     "device": Command("truewatt.device.cli", "flash a board, provision it, look at it"),
     "bench": Command("truewatt.cli", "measure: truewatt bench NAME"),
+    "trace": Command("truewatt.mpytrace", "put the sources' names into a board's crash"),
     "doctor": Command("truewatt.doctor", "check this machine and say what is missing"),
 }
 

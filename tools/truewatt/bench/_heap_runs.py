@@ -39,7 +39,7 @@ _PAIR = [{"pin": 26, "safe": "open"}, {"pin": 27, "safe": "open"}]
 
 @dataclass(frozen=True)
 class Combination:
-    """What a board is configured to; `links` of "bus" and "mqtt"."""
+    """What a board is configured to; `links` of "bus", "mqtt" and "tcp"."""
 
     name: str
     role: str
@@ -65,6 +65,8 @@ class Combination:
         if "mqtt" in self.links:
             at = {"host": "127.0.0.1", "port": broker_port}
             found |= {"mqtt": {"ssid": "site", "psk": "secret", **at}}
+        if "tcp" in self.links:
+            found |= {"tcp": {"ssid": "site", "psk": "secret", "port": broker_port + 1}}
         return found | self._measuring() | self.options
 
     def _measuring(self) -> dict[str, Any]:
@@ -101,6 +103,7 @@ COMBINATIONS = (
         options={"relays": _PAIR, "assets": [{"kind": "sg_ready"}]},
     ),
     Combination("meter, PZEM, MQTT", "meter", "pzem004t", ("mqtt",)),
+    Combination("meter, PZEM, Modbus TCP", "meter", "pzem004t", ("tcp",)),
     Combination("meter, PZEM, bus and MQTT", "meter", "pzem004t", ("bus", "mqtt")),
     Combination("meter, BL0942, bus", "meter", "bl0942"),
     Combination("meter, CSE7766, bus", "meter", "cse7766"),
@@ -145,7 +148,7 @@ class BoardAtWork:
             arch="32bit",
             heap_kib=combination.heap_kib,
             charges=NO_CHARGES,
-            radio="mqtt" in combination.links,
+            radio=bool({"mqtt", "tcp"} & set(combination.links)),
             report_heap_s=report_s,
         )
         self.board = EmulatedBoard(folder / "b", spec, {"TRUEWATT_CLOCK": clock.to_env()})

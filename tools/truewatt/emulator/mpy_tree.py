@@ -124,10 +124,25 @@ def written_for_boards(source: Path, files: list[Path]) -> dict[Path, str]:
     if main not in texts:
         kept = {path: text for path, text in texts.items() if path.name in _KEPT_AS_SOURCE}
         return {path: mpyfold.fold(text, constants) for path, text in texts.items()} | kept
+    paths = {_module(path): path for path in files}
+    joined, verbatim = _joined({path: texts[path] for path in files}, constants)
+    names = mpynames.short_names(joined, verbatim)
+    short = {paths[module]: mpynames.rename(text, names) for module, text in joined.items()}
+    ordered = {path: mpyorder.frequent_first(text) for path, text in short.items()}
+    return ordered | {paths[name]: text for name, text in verbatim.items()}
+
+
+def _joined(
+    texts: dict[Path, str], constants: dict[str, dict[str, mpyfold.Plain]]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Modules whose names are shortened next, and those that stay as they are."""
     # A package needs no __init__ on a board, where it would be one more module.
-    paths = {_module(path): path for path in files if path.name != "__init__.py"}
     joined = mpyjoin.join(
-        {name: mpyfold.fold(texts[path], constants) for name, path in paths.items()}
+        {
+            _module(path): mpyfold.fold(text, constants)
+            for path, text in texts.items()
+            if path.name != "__init__.py"
+        }
     )
     joined |= {
         name: mpyterse.terse(text) for name, text in joined.items() if mpyterse.applies(name)
@@ -136,10 +151,14 @@ def written_for_boards(source: Path, files: list[Path]) -> dict[Path, str]:
     # The boot stage stays when firmware is updated: it must not know what names were shortened to.
     as_written = [name for name in joined if name == "main" or name.startswith("stage.")]
     verbatim = {name: joined.pop(name) for name in as_written}
-    names = mpynames.short_names(joined, verbatim)
-    short = {paths[module]: mpynames.rename(text, names) for module, text in joined.items()}
-    ordered = {path: mpyorder.frequent_first(text) for path, text in short.items()}
-    return ordered | {paths[name]: text for name, text in verbatim.items()}
+    return joined, verbatim
+
+
+def named_modules(source: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """What is left of a firmware's modules, with full names, and their names' short forms."""
+    texts = {path: (source / path).read_text(encoding="utf-8") for path in _sources(source)}
+    joined, verbatim = _joined(texts, mpyfold.constants_below(source))
+    return joined | verbatim, mpynames.short_names(joined, verbatim)
 
 
 def _module(path: Path) -> str:
