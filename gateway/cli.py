@@ -20,6 +20,7 @@ from gateway.mqtt import setup as mqtt_setup
 from gateway.profiles.cli import add_commands
 from gateway.run import run_gateway
 from gateway.status import STATUS_FILE, table
+from gateway.updates import cli as updating
 from ledger.clock import Clock
 
 EXIT_OK, EXIT_FAILED = 0, 1
@@ -39,6 +40,8 @@ def main(argv: list[str]) -> int:
         return int(arguments.meters(arguments))
     if "setup" in arguments:
         return int(arguments.setup(arguments))
+    if "updates" in arguments:
+        return int(arguments.updates(arguments))
     if "keep" in arguments:
         return int(arguments.keep(arguments))
     commands = {"run": _run, "check-config": _check_config, "status": _status}
@@ -59,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     add_commands(commands)
     mqtt_setup.add_command(commands)
     ble_scan.add_command(commands)
+    updating.add_command(commands)
     return parser
 
 

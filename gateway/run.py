@@ -42,6 +42,8 @@ from gateway.store.database import STORE_FILE
 from gateway.store_thread import StoreThread
 from gateway.submit import Submitter
 from gateway.tasks import is_cancelled
+from gateway.updates.queue import FOLDER as UPDATES
+from gateway.updates.queue import Updates
 from ledger.clock import Clock
 from ledger.genesis import Genesis
 from ledger.lockfile import LockFile
@@ -170,6 +172,7 @@ class Gateway:
             poll_s=config.poll_s,
             beacon_s=config.beacon_s,
             batch_records=config.batch_records,
+            updates=Updates(config.data_dir / UPDATES, self._clock),
             on_records=self._new_records.set,
             time_is_sound=self.node.time_is_sound,
         )

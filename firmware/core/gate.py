@@ -29,6 +29,7 @@ class Gate:
         self._chain = chain
         self._clock = clock
         self.commands: object = None
+        self.node: object = None
         self.comms: object = None
         self._nonces = []
         self._rules = {
@@ -59,6 +60,10 @@ class Gate:
     def admit(self, code: int, data: bytes, bucket: object) -> "tuple[int, tuple | None]":
         """(why a frame is not worth its curve work or R_NONE, what `finish` takes)."""
         if code not in self._rules:
+            if code == codes.OFFER and not bucket.take(self._clock.up_ms(), False):
+                return codes.R_BUSY, None
+            if code == codes.OFFER or (code == codes.PIECE and self.node.update):
+                return codes.R_NONE, (code, data)
             return codes.R_MALFORMED, None
         try:
             kind, role, fault, effect = self._rules[code]
@@ -74,6 +79,11 @@ class Gate:
 
     async def finish(self, frame: tuple) -> int:
         """Check the signature of what was admitted, and do what it says."""
+        if len(frame) == 2:
+            # Firmware: what takes it is loaded only now.
+            from update import entry
+
+            return await entry.handle(self.node, *frame)
         kind, envelope, key, fault, effect, record = frame
         message = envelope.to_be_signed(cose.external_aad(kind.TYPE, self._owner.chain_id))
         if not await self._owner.verify(key, message, envelope.signature):

@@ -96,6 +96,8 @@ class Node:
         self.commands = Commands(self.assets, self.chain, self.clock, self.store)
         self.gate.comms = self.comms
         self.gate.commands = self.commands
+        self.gate.node = self
+        self.update = 0
 
     def _make_metering(self, kind: type) -> None:
         metering = self.config.metering

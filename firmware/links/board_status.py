@@ -23,7 +23,7 @@ def block(node: object, inbox: object) -> bytes:
                 certificates.serial(codes.CONTROL) & 0xFFFF,
                 inbox.last_frame,
                 node.relay_mask(),
-                0,
+                node.update,
             ),
         )
     )

@@ -11,13 +11,13 @@ import sys
 from esp32 import NVS
 
 from core.nvs import NAMESPACE, Store
-from update.errors import BadRelease, BadSignature, HalfImage
+from update.errors import UpdateError
 from update.slots import Slots
 from update.staging import Staging
 from wireformat import codes, cose
 from wireformat.errors import WireError
 
-_staging = None
+_staging = _slots = None
 
 
 def offer(certificate: str, release: str) -> None:
@@ -25,20 +25,22 @@ def offer(certificate: str, release: str) -> None:
 
     Raises `UpdateError`; then nothing was changed.
     """
-    global _staging
+    global _staging, _slots
     before = set(sys.modules)
     store = Store(NVS(NAMESPACE))
-    slots = Slots(store)
-    record, journal_kib = _judge(bytes.fromhex(certificate), bytes.fromhex(release), store, slots)
-    _staging = Staging(record, slots)
-    _staging.journal_kib = journal_kib
+    _slots = Slots(store)
+    accepted, journal_kib = _judge(
+        bytes.fromhex(certificate), bytes.fromhex(release), store, _slots
+    )
+    _staging = Staging(accepted, journal_kib)
     _forget(before)
+    _slots.end_trial()
     _staging.begin()
     print("SLOT " + _staging.new)
 
 
 def _judge(certificate: bytes, release: bytes, store: Store, slots: Slots) -> tuple:
-    """The release's record, if it is for this board, and the journal's share in KiB.
+    """What was accepted, if it is for this board, and the journal's share in KiB.
 
     What verifies is loaded here only: a board at its prompt has a small heap too.
     """
@@ -58,7 +60,7 @@ def _judge(certificate: bytes, release: bytes, store: Store, slots: Slots) -> tu
     if not ed25519.verify(offered.key, offered.to_be_signed, offered.signature):
         raise _forged("the release")
     offered.require(settings.role, slots.floor)
-    return offered.release, settings.journal_kib
+    return offered.facts(), settings.journal_kib
 
 
 def _forget(before: set) -> None:
@@ -70,9 +72,9 @@ def _forget(before: set) -> None:
 
 
 def wanted() -> None:
-    """Print `WANT path` for each file that has to be sent. Raises `HalfImage`, `NoRoom`."""
+    """Print `WANT path` for each file that has to be sent. Raises `UpdateError`."""
     if not _staging.has_listing():
-        raise HalfImage("the listing is not the one that was signed", _staging.new, "send it")
+        raise UpdateError("HalfImage", "not the listing that was signed", _staging.new, "send it")
     _drain(_staging.tidy_steps())
     for name, size, digest in _staging.entries():
         if _staging.has(name, size, digest):
@@ -82,34 +84,36 @@ def wanted() -> None:
 
 
 def finish() -> None:
-    """Check all, arm the trial. Raises `HalfImage`."""
+    """Check all, arm the trial. Raises `UpdateError`."""
     _drain(_staging.finish_steps())
-    _staging.slots.arm(_staging.release.index, False)
+    _slots.arm(_staging.index, False)
     print("ARMED")
 
 
 def _certify(data: bytes, chain_id: str, certificates: object, verify: object) -> None:
-    """Take the release key's certificate. Raises `BadSignature`, `BadRelease`."""
+    """Take the release key's certificate. Raises `UpdateError`."""
     from wireformat.control import Certificate
 
     try:
         envelope = cose.split(data, 240)
         record = Certificate.from_payload(envelope.payload)
     except WireError as error:
-        raise BadRelease(str(error), "its certificate", "get the file again")
+        raise UpdateError("BadRelease", str(error), "its certificate", "get the file again")
     reason = certificates.fault(record)
     if record.role != codes.RELEASE:
         reason = codes.R_WRONG_ROLE
     if reason:
-        raise BadSignature("refused, reason %d" % reason, "its certificate", "renew it")
+        what = "refused, reason %d" % reason
+        raise UpdateError("BadSignature", what, "its certificate", "renew it")
     signed = envelope.to_be_signed(cose.external_aad(Certificate.TYPE, chain_id))
     if not verify(certificates.root, signed, envelope.signature):
         raise _forged("its certificate")
     certificates.accept(record)
 
 
-def _forged(where: str) -> BadSignature:
-    return BadSignature("not signed by this board's operator for this chain", where, "get another")
+def _forged(where: str) -> UpdateError:
+    what = "not signed by this board's operator for this chain"
+    return UpdateError("BadSignature", what, where, "get another")
 
 
 def _drain(steps: object) -> object:

@@ -1,31 +1,21 @@
-"""Why a board does not take a release, by name."""
+"""Why a board does not take a release. One class with a name in it: seven would take a KiB."""
 
 from core.errors import BoardError
+from wireformat import codes
+
+_REASONS = {
+    "BadRelease": codes.R_MALFORMED,
+    "BadSignature": codes.R_UNKNOWN_KEY,
+    "ForeignImage": codes.R_FOREIGN_IMAGE,
+    "OldImage": codes.R_OLD_IMAGE,
+    "HalfImage": codes.R_HALF_IMAGE,
+    "NoRoom": codes.R_NO_ROOM,
+}
 
 
 class UpdateError(BoardError):
-    """Base: nothing was changed that runs."""
+    """Nothing that runs was changed. `name` is one of those above; `reason` is told to links."""
 
-
-class BadRelease(UpdateError):
-    """Bytes that are no release."""
-
-
-class BadSignature(UpdateError):
-    """Not signed by a release key of this board's operator, for this chain."""
-
-
-class ForeignImage(UpdateError):
-    """For another role, chip, machine code or a newer MicroPython."""
-
-
-class OldImage(UpdateError):
-    """Its roll-back index is below one that ran here already."""
-
-
-class HalfImage(UpdateError):
-    """A file is missing, altered, or one too many."""
-
-
-class NoRoom(UpdateError):
-    """It does not fit beside the firmware that runs and the journal."""
+    def __init__(self, name: str, what: str, where: str, todo: str) -> None:
+        self.reason = _REASONS[name]
+        super().__init__("%s: %s" % (name, what), where, todo)

@@ -4,10 +4,12 @@ Everything that needs no curve arithmetic first; `verify` is the caller's, who k
 board is at work meanwhile.
 """
 
+import binascii
+import json
 import os
 import sys
 
-from update.errors import BadRelease, BadSignature, ForeignImage, OldImage
+from update.errors import UpdateError
 from wireformat import codes, cose
 from wireformat.errors import WireError
 from wireformat.release import EVERY_ROLE, MPY_MASK, Release
@@ -20,20 +22,29 @@ def chip() -> str:
 
 
 class Offer:
-    """A signed `release`, taken apart. Raises `BadRelease`, `BadSignature` for an unknown key."""
+    """A signed `release`, taken apart. Raises `UpdateError` (BadRelease, BadSignature)."""
 
     def __init__(self, data: bytes, chain_id: str, certificates: object) -> None:
         try:
             envelope = cose.split(data, 240)
             self.release = Release.from_payload(envelope.payload)
         except WireError as error:
-            raise BadRelease(str(error), "the release", "get the file again")
+            raise UpdateError("BadRelease", str(error), "the release", "get the file again")
         self.key = _key(certificates, envelope.kid)
         self.to_be_signed = envelope.to_be_signed(cose.external_aad(Release.TYPE, chain_id))
         self.signature = envelope.signature
 
+    def facts(self) -> tuple:
+        """(roll-back index, SHA-256 of the listing, files, bytes, the manifest's bytes).
+
+        All that is needed from its acceptance on, so that the record and this module can go.
+        """
+        release = self.release
+        facts = release.index, release.listing, release.files, release.size
+        return facts + (_manifest(release),)
+
     def require(self, role: int, floor: int) -> None:
-        """Raises `ForeignImage`, `OldImage`."""
+        """Raises `UpdateError` (ForeignImage, OldImage)."""
         release = self.release
         if release.role not in (EVERY_ROLE, role):
             raise _foreign("role %d, this board's is %d" % (release.role, role))
@@ -47,7 +58,8 @@ class Offer:
             oldest = ".".join(str(part) for part in release.micropython)
             raise _foreign("MicroPython %s, this one is older" % oldest)
         if release.index < floor:
-            raise OldImage(
+            raise UpdateError(
+                "OldImage",
                 "%s has roll-back index %d, at least %d is needed"
                 % (release.version, release.index, floor),
                 "the release",
@@ -55,8 +67,24 @@ class Offer:
             )
 
 
-def _foreign(what: str) -> ForeignImage:
-    return ForeignImage("for " + what, "the release", "take the file for this kind of board")
+def _manifest(release: Release) -> bytes:
+    listing = binascii.hexlify(release.listing).decode()
+    facts = {
+        "format": 2,
+        "firmware": release.version,
+        "index": release.index,
+        "build": listing[:16],
+        "listing": listing,
+        "chip": release.chip,
+        "role": release.role,
+        "signed": True,
+    }
+    return json.dumps(facts).encode()
+
+
+def _foreign(what: str) -> UpdateError:
+    todo = "take the file for this kind of board"
+    return UpdateError("ForeignImage", "for " + what, "the release", todo)
 
 
 def _key(certificates: object, kid: bytes) -> bytes:
@@ -64,7 +92,8 @@ def _key(certificates: object, kid: bytes) -> bytes:
         return certificates.root
     key, reason = certificates.signer(codes.RELEASE, kid)
     if reason:
-        raise BadSignature(
+        raise UpdateError(
+            "BadSignature",
             "no release key of this operator signed it, reason %d" % reason,
             "the release",
             "certify the key with the operator's root",

@@ -9,18 +9,6 @@ KEY = "slot"
 _SIZE = 14
 _LAYOUT = 1
 CONFIRMED = 255
-MANIFEST = "firmware.json"
-LISTING = "files.cbor"
-
-
-def running() -> int:
-    """The slot that this code came from: 0 or 1."""
-    return 1 if sys.path and sys.path[0] == "/b" else 0
-
-
-def folder(slot: int) -> str:
-    """Where a slot's files are."""
-    return "/" + "ab"[slot]
 
 
 class Slots:
@@ -32,7 +20,7 @@ class Slots:
         if len(state) != _SIZE or state[0] != _LAYOUT:
             state = bytearray(_SIZE)
             state[0] = _LAYOUT
-            state[1] = running()
+            state[1] = 1 if sys.path[0] == "/b" else 0
         self._state = state
 
     @property
@@ -65,7 +53,7 @@ class Slots:
         self._state[10:14] = index.to_bytes(4, "big")
         self._set(trial=1, report=0, must_hear=1 if must_hear else 0)
 
-    def cancel(self) -> None:
+    def end_trial(self) -> None:
         """No trial any more: the other slot is about to change. Raises `StorageError`."""
         if self.on_trial:
             self._set()

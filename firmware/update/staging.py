@@ -7,14 +7,16 @@ them, one at work lets its tasks run in between.
 
 import binascii
 import hashlib
-import json
 import os
+import sys
 
 from core import paths
-from update.errors import HalfImage, NoRoom
-from update.slots import LISTING, MANIFEST, folder, running
+from update.errors import UpdateError
 from wireformat.errors import WireError
-from wireformat.release import ENTRY_BYTES, read_entry
+from wireformat.listing import ENTRY_BYTES, read_entry
+
+MANIFEST = "firmware.json"
+LISTING = "files.cbor"
 
 _PIECE_BYTES = 512
 _RESERVE_BLOCKS = 32
@@ -22,29 +24,31 @@ _RESERVE_BLOCKS = 32
 
 
 class Staging:
-    """The slot beside the running one, for `release` (a wireformat Release)."""
+    """The slot beside the running one, for the release whose `update.offer.Offer.facts` these are.
 
-    def __init__(self, release: object, slots: object) -> None:
-        self.release = release
-        self.slots = slots
-        self.old = folder(running())
-        self.new = folder(1 - running())
+    `journal_kib`: the journal's share of the flash, which is not for an update.
+    """
+
+    def __init__(self, accepted: tuple, journal_kib: int) -> None:
+        self.index, self.listing, self.files, self.size, self.manifest = accepted
+        self._journal_kib = journal_kib
+        # The folder that this code came from is first on the path (stage/start.py).
+        self.old, self.new = ("/b", "/a") if sys.path[0] == "/b" else ("/a", "/b")
         self._buffer = bytearray(_PIECE_BYTES)
 
     # ---- the listing ---------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """From here on that slot is not whole. Raises `StorageError`."""
-        self.slots.cancel()
+        """From here on that slot is not whole; a trial of it was cancelled before."""
         remove(self._path(MANIFEST))
         make_folders(self._path(MANIFEST))
 
     def has_listing(self) -> bool:
         """Whether the listing is there, and the one that was signed."""
-        return self.digest(self._path(LISTING)) == self.release.listing
+        return self.digest(self._path(LISTING)) == self.listing
 
     def entries(self) -> object:
-        """(path, size, SHA-256) of each file, in order. Raises `HalfImage`."""
+        """(path, size, SHA-256) of each file, in order. Raises `UpdateError` (HalfImage)."""
         path = self._path(LISTING)
         at = count = total = 0
         last = ""
@@ -65,7 +69,7 @@ class Staging:
                 total += size
                 last = name
                 yield name, size, digest
-        if (count, total) != (self.release.files, self.release.size):
+        if (count, total) != (self.files, self.size):
             raise _half("%d files with %d bytes" % (count, total), path)
 
     # ---- files ---------------------------------------------------------------------------------
@@ -73,7 +77,7 @@ class Staging:
     def tidy_steps(self) -> object:
         """Remove what the listing does not name, after making sure that all fits.
 
-        Raises `NoRoom`, `HalfImage`.
+        Raises `UpdateError` (NoRoom, HalfImage).
         """
         known = set()
         needed = 0
@@ -95,18 +99,14 @@ class Staging:
         for path in _files(paths.JOURNAL):
             used += _blocks(_size_of(path) or 0, block)
         # The journal's own share is not for us: an update must not make it evict records.
-        free = os.statvfs("/")[3] - max(0, self._journal_blocks(block) - used)
+        free = os.statvfs("/")[3] - max(0, _blocks(self._journal_kib * 1024, block) - used)
         if blocks > free:
-            raise NoRoom(
+            raise UpdateError(
+                "NoRoom",
                 "%d KiB are needed, %d are free" % (blocks * block // 1024, free * block // 1024),
                 "the board's filesystem",
                 "give it a smaller journal_kib, or remove other files",
             )
-
-    journal_kib = 0
-
-    def _journal_blocks(self, block: int) -> int:
-        return _blocks(self.journal_kib * 1024, block)
 
     def has(self, name: str, size: int, digest: bytes) -> bool:
         """Whether the new slot holds that file."""
@@ -131,7 +131,7 @@ class Staging:
         return True
 
     def finish_steps(self) -> object:
-        """Check every file, then write the manifest: the slot is whole. Raises `HalfImage`."""
+        """Check every file, then write the manifest: the slot is whole. Raises `UpdateError`."""
         if not self.has_listing():
             raise _half("the listing is not the one that was signed", self._path(LISTING))
         main = False
@@ -143,26 +143,14 @@ class Staging:
         if not main:
             raise _half("it has no main.py", self._path(LISTING))
         # All that are listed are there: one more is a stranger.
-        if sum(1 for _ in _files(self.new)) != self.release.files + 1:
+        if sum(1 for _ in _files(self.new)) != self.files + 1:
             raise _half("a file that is not listed", self.new)
         self._write_manifest()
 
     def _write_manifest(self) -> None:
-        release = self.release
-        listing = binascii.hexlify(release.listing).decode()
-        facts = {
-            "format": 2,
-            "firmware": release.version,
-            "index": release.index,
-            "build": listing[:16],
-            "listing": listing,
-            "chip": release.chip,
-            "role": release.role,
-            "signed": True,
-        }
         path = self._path(MANIFEST)
         with open(path + ".new", "wb") as file:
-            file.write(json.dumps(facts).encode())
+            file.write(self.manifest)
         os.rename(path + ".new", path)
 
     # ---- bytes ---------------------------------------------------------------------------------
@@ -191,8 +179,8 @@ def _mark(name: str) -> int:
     return binascii.crc32(name.encode()) & 0x3FFFFFFF
 
 
-def _half(what: str, where: str) -> HalfImage:
-    return HalfImage(what, where, "send it again")
+def _half(what: str, where: str) -> UpdateError:
+    return UpdateError("HalfImage", what, where, "send it again")
 
 
 def make_folders(path: str) -> None:

@@ -35,6 +35,7 @@ class Trial:
     async def run(self) -> None:
         """Judge the trial, if there is one, and tell how the last one ended."""
         if self._slots.on_trial:
+            self._node.update = codes.UP_TRIAL << 8
             await self._judge()
         if self._slots.report:
             await self._tell()
@@ -77,6 +78,9 @@ class Trial:
         if self._slots.report != CONFIRMED:
             kind = codes.EV_ROLLED_BACK
             detail.append(self._slots.report)
+            self._node.update = codes.UP_FAILED << 8 | codes.R_ROLLED_BACK
+        else:
+            self._node.update = codes.UP_RUNS << 8
         await self._node.chain.event(kind, detail)
         try:
             self._slots.reported()

@@ -26,6 +26,7 @@ class BoardStatus:
     control_serial: int
     last_frame: int
     relays: int
+    update: int = 0
 
     @classmethod
     def parse(cls, words: list[int], where: str) -> "BoardStatus":
@@ -49,6 +50,7 @@ class BoardStatus:
             control_serial=words[m.ST_CONTROL_SERIAL],
             last_frame=words[m.ST_LAST_FRAME],
             relays=words[m.ST_RELAYS],
+            update=words[m.ST_UPDATE],
         )
 
 

@@ -2,13 +2,24 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from gateway.admit import Admission
+from gateway.collect.link import BoardLink
+from gateway.collect.status import BoardStatus
 from gateway.directory import Directory
 from gateway.notices import Notices
 from gateway.signer import Signer
 from gateway.store_thread import StoreThread
 from ledger.clock import Clock
+
+
+class Firmware(Protocol):
+    """Brings boards the releases that wait for them (gateway.updates.queue)."""
+
+    async def step(self, name: str, link: BoardLink, status: BoardStatus) -> bool:
+        """Bring one further; True if it is worth visiting again at once."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -29,6 +40,7 @@ class Tools:
     poll_s: int = 10
     beacon_s: int = 3600
     batch_records: int = 64
+    updates: Firmware | None = None
     admitted: dict[bytes, int] = field(default_factory=dict)
     on_records: Callable[[], None] = lambda: None
     time_is_sound: Callable[[], bool] = lambda: True

@@ -120,7 +120,11 @@ class Place:
         board = await self._identify(status)
         await self._certify(status)
         await self._tell_time(status)
-        return await self._collect(board, status)
+        more = await self._collect(board, status)
+        updates = self._tools.updates
+        if updates is not None and await updates.step(self.config.name, self.link, status):
+            return True
+        return more
 
     # ---- who is it -----------------------------------------------------------------------------
 

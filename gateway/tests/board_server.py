@@ -53,6 +53,12 @@ class BoardServer(SigningBoard):
         self.fc23 = True
         self.reading_number = 0
         self.busy_frames = 0
+        self.update = 0
+        self.received: dict[int, bytearray] = {}
+        self.wants: list[int] = []
+        self.ends_in = codes.UP_RUNS
+        self.release_reason = codes.R_NONE
+        self.spoil_first = False
         self.tamper: Callable[[int, bytes], tuple[int, bytes]] = lambda code, data: (code, data)
 
     # ---- registers -----------------------------------------------------------------------------
@@ -86,7 +92,7 @@ class BoardServer(SigningBoard):
             *m.uint_words(self.epoch, 2), *m.uint_words(self.next_seq, 2), unacked,
             int(self.clock_trusted), *m.to_words(self.nonce), *m.uint_words(self.counter, 3),
             serials[0] & 0xFFFF, serials[1] & 0xFFFF, last,
-            self.relays[0] | self.relays[1] << 1, 0,
+            self.relays[0] | self.relays[1] << 1, self.update,
         ]  # fmt: skip
 
     def window_words(self) -> list[int]:
@@ -129,6 +135,8 @@ class BoardServer(SigningBoard):
         if self.busy_frames:
             self.busy_frames -= 1
             return codes.R_BUSY
+        if code in (codes.OFFER, codes.PIECE):
+            return self.offered() if code == codes.OFFER else self.piece(data)
         opened = open_signed(code, data, CHAIN)
         role = codes.CONTROL if code == Command.CODE else codes.ACK
         key = self.root
@@ -145,6 +153,33 @@ class BoardServer(SigningBoard):
             Command.CODE: self.commanded,
         }
         return actions[code](opened.record)
+
+    # ---- firmware (docs/wire-format.md, "Firmware over a link") ---------------------------------
+
+    def offered(self) -> int:
+        """Wants the files in `wants`, unless `release_reason` says why not."""
+        if not self.release_reason and self.update == 0:
+            self.next_file()
+        return self.release_reason
+
+    def next_file(self) -> None:
+        state = codes.UP_WANTS if self.wants else self.ends_in
+        self.update = state << 8 | (self.wants[0] if self.wants else 0)
+
+    def piece(self, data: bytes) -> int:
+        number, last, offset = data[0], data[1], int.from_bytes(data[2:4], "big")
+        if offset == 0:
+            self.received[number] = bytearray()
+        if number != self.wants[0] or offset != len(self.received[number]):
+            return codes.R_MALFORMED
+        self.received[number] += data[4:]
+        if last and self.spoil_first:
+            self.spoil_first = False
+            return codes.R_HALF_IMAGE
+        if last:
+            self.wants.pop(0)
+            self.next_file()
+        return codes.R_NONE
 
     def certified(self, certificate: Certificate) -> int:
         self.certificates[certificate.role] = certificate

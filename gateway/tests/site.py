@@ -18,6 +18,7 @@ from gateway.store import Store
 from gateway.store_thread import StoreThread
 from gateway.tests.board_server import BoardServer, PtyBus
 from gateway.tests.signing import CHAIN, T0, seal
+from gateway.updates.queue import Updates
 from ledger.clock import Clock
 from wireformat import codes
 from wireformat.control import Certificate, Command
@@ -89,6 +90,7 @@ class Site:
             self.notices,
             (3, certificate(GATEWAY, codes.ACK, 3)),
             time_is_sound=lambda: self.time_is_sound,
+            updates=Updates(self.folder / "updates", self.clock),
         )
         self.collector = Collector(tools, (config,))
         self._task = asyncio.create_task(self.collector.run())

@@ -1,11 +1,16 @@
 """The command line: what a person reads, and the exit status."""
 
 import json
+import threading
 
 import pytest
 
 from gateway import cli
+from gateway.config import load_config
 from gateway.tests.test_config import GOOD
+from gateway.tests.test_updates import release
+from gateway.updates.errors import NoSuchDevice
+from gateway.updates.queue import FOLDER, release_path, write_progress
 
 
 @pytest.fixture
@@ -72,3 +77,21 @@ def test_status_is_a_table(config, capsys, tmp_path):
     assert "refusals: gap 2" in said
     assert "commands: none" in said
     assert "! m2: NoReply" in said
+
+
+def test_a_release_waits_for_the_gateway_and_its_end_is_told(config, capsys, tmp_path):
+    file = tmp_path / "r.tw"
+    file.write_bytes(release())
+    ask = ["update", "--config", str(config), str(file), "--device"]
+    with pytest.raises(NoSuchDevice, match="nobody"):
+        cli.main([*ask, "nobody"])
+    name = load_config(config).buses[0].devices[0].name
+    assert cli.main([*ask, name, "--no-wait"]) == 0
+    assert "firmware 0.2.0, roll-back index 2" in capsys.readouterr().out
+    folder = load_config(config).data_dir / FOLDER
+    assert release_path(folder, name).read_bytes() == release()
+    # As the gateway leaves it.
+    told = threading.Timer(0.3, write_progress, (folder, name, {"state": "failed", "what": "old"}))
+    told.start()
+    assert cli.main([*ask, name]) == 1
+    assert "waiting, 0 of at most" in capsys.readouterr().err

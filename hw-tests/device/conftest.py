@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from truewatt.mpybuild import native_march
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from release_shop import CHAIN, ROOT_KEY
+from release_shop import CHAIN, ROOT_KEY, Shop
 
 
 @dataclass
@@ -28,6 +29,7 @@ class Desk:
     port: Path
     profile: Path
     out: Path
+    bus: Tty
 
     def device(self, command: str, *options: str) -> int:
         return main([command, "--port", str(self.port), *options])
@@ -59,6 +61,7 @@ def desk(tmp_path: Path, march: str) -> Iterator[Callable[..., Desk]]:
         baud: int | None = None,
         radio: bool = True,
         speed: int = 1,
+        spi: Path | None = None,
         prepare: Callable[[EmulatedBoard], None] = lambda board: None,
     ) -> Desk:
         folder = tmp_path / str(len(desks))
@@ -76,6 +79,7 @@ def desk(tmp_path: Path, march: str) -> Iterator[Callable[..., Desk]]:
             arch="32bit",
             radio=radio,
             charges=NO_CHARGES,
+            spi=spi,
             # Nothing frozen: what runs is what was flashed.
             firmware=folder / "nothing",
         )
@@ -84,7 +88,7 @@ def desk(tmp_path: Path, march: str) -> Iterator[Callable[..., Desk]]:
         says = machine or f"Emulated board with EMULATED-{march}"
         console = Console(board, folder / "usb", says, version, baud)
         console.plug()
-        made = Desk(console, board, folder / "usb", profile, folder / "out")
+        made = Desk(console, board, folder / "usb", profile, folder / "out", lines[0])
         desks.append((made, lines))
         return made
 
@@ -107,3 +111,14 @@ def meter_image(march: str, tmp_path_factory: pytest.TempPathFactory) -> image.I
     profile = tmp_path_factory.mktemp("profile") / "emulated.toml"
     profile.write_text(f'title = "t"\nchip = "emulated-{march}"\nsource = "s"\n[bus]\nuart = 1\n')
     return image.build(profiles.load(str(profile)), "meter")
+
+
+@pytest.fixture
+def shop(meter_image: image.Image, tmp_path: Path) -> Shop:
+    return Shop(meter_image, tmp_path)
+
+
+@pytest.fixture
+def meter_desk(desk: Callable[..., Desk], shop: Shop) -> Any:
+    """A provisioned meter at a cable, simulated time at x60."""
+    return desk(speed=60, prepare=shop.install)

@@ -79,9 +79,9 @@ class Shop:
         main(["release-key", *who, "--out", str(folder)])
         self.signer = release.load_signer(folder / "release.key", folder / "release.cert", CHAIN)
 
-    def install(self, board: EmulatedBoard) -> None:
+    def install(self, board: EmulatedBoard, **changes: Any) -> None:
         """Leave on a board what flashing and provisioning leave."""
-        install(board, self.image, meter(interval_s=10, boundary_s=60))
+        install(board, self.image, meter(**{"interval_s": 10, "boundary_s": 60} | changes))
 
     def build(self, index: int, changed: dict[str, bytes] | None = None, **other: Any) -> Path:
         """A release of the checkout's firmware, but for `changed` files; its path."""
@@ -97,7 +97,12 @@ class Shop:
 
     def for_rv32(self) -> bytes:
         """A module with another chip's machine code: its header says so, and no more is read."""
-        return b"M" + bytes((self.image.files["crypto/limbs.mpy"][1], 11 << 2 | 3, 31))
+        return b"M" + bytes((self.native()[1][1], 11 << 2 | 3, 31))
+
+    def native(self) -> tuple[str, bytes]:
+        """A module with machine code: its path and its bytes."""
+        modules = (item for item in self.image.files.items() if item[0].endswith(".mpy"))
+        return max(modules, key=lambda item: item[1][2] >> 2)
 
 
 def events(made: Any) -> list[tuple[int, list[int]]]:

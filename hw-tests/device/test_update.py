@@ -28,17 +28,6 @@ CRASHES = b'raise ValueError("new and bad")\n'
 Desks = Callable[..., Any]
 
 
-@pytest.fixture
-def shop(meter_image: image.Image, tmp_path: Path) -> Shop:
-    return Shop(meter_image, tmp_path)
-
-
-@pytest.fixture
-def meter_desk(desk: Desks, shop: Shop) -> Any:
-    """A provisioned meter at a cable, simulated time at x60."""
-    return desk(speed=60, prepare=shop.install)
-
-
 def console(made: Any) -> str:
     return (made.board.directory / "console.log").read_text(errors="replace")
 
@@ -81,7 +70,7 @@ def test_what_is_not_for_this_board_is_refused_by_name(
         ),
         (shop.build(6, role=codes.MLMD), ForeignImage, "role 2, this board's is 1"),
         (shop.build(7, chip="ESP32C3"), ForeignImage, "ESP32C3, this board is an EMULATED"),
-        (shop.build(8, {"crypto/limbs.mpy": shop.for_rv32()}), ForeignImage, "machine code"),
+        (shop.build(8, {shop.native()[0]: shop.for_rv32()}), ForeignImage, "machine code"),
         (shop.build(9, micropython=(1, 99, 0)), ForeignImage, r"MicroPython 1\.99\.0"),
     ]
     for path, error, words in cases:

@@ -39,10 +39,10 @@ sys.modules["esp32"] = Esp32
 
 from core.nvs import Store  # noqa: E402
 from stage import start  # noqa: E402
-from update.slots import Slots, folder  # noqa: E402
+from update.slots import Slots  # noqa: E402
 from update.staging import Staging, make_folders  # noqa: E402
 from wireformat import codes  # noqa: E402
-from wireformat.release import Release, pack_entry  # noqa: E402
+from wireformat.listing import pack_entry  # noqa: E402
 
 BLOCKS = 96
 
@@ -65,19 +65,11 @@ def listing_of(files):
     )
 
 
-def release_of(version):
+def offered(version):
+    """As update.offer.Offer.facts has it."""
     files = files_of(version)
-    return Release(
-        version="0.%d.0" % version,
-        index=version,
-        role=1,
-        chip="x",
-        mpy=1,
-        micropython=[1, 25, 0],
-        files=len(files),
-        size=sum(len(data) for data in files.values()),
-        listing=hashlib.sha256(listing_of(files)).digest(),
-    )
+    size = sum(len(data) for data in files.values())
+    return version, hashlib.sha256(listing_of(files)).digest(), len(files), size, b"{}"
 
 
 def put(path, data):
@@ -97,7 +89,8 @@ def drain(steps):
 
 def update(version):
     """What the cable does, then trial and confirmation: as far as the power lasts."""
-    staging = Staging(release_of(version), Slots(Store(nvs)))
+    staging = Staging(offered(version), 32)
+    Slots(Store(nvs)).end_trial()
     staging.begin()
     files = files_of(version)
     put(staging.new + "/files.cbor", listing_of(files))
@@ -108,7 +101,7 @@ def update(version):
         ):
             put(staging.new + "/" + name, files[name])
     drain(staging.finish_steps())
-    staging.slots.arm(version, False)
+    Slots(Store(nvs)).arm(version, False)
     boot()
     slots = Slots(Store(nvs))
     if slots.on_trial:
@@ -221,7 +214,7 @@ def trials():
         slots.reported()
         expect("told once", Slots(Store(nvs)).report, 0)
         power_up(flash.data, {})
-    os.remove(folder(1) + "/firmware.json")
+    os.remove("/b/firmware.json")
     Slots(Store(nvs)).arm(2, False)
     expect("half a slot is not tried", boot(), False)
     expect("and said so", Slots(Store(nvs)).report, codes.RB_HALF)

@@ -65,6 +65,7 @@ def test_flags() -> None:
 
 def test_kinds_roles_and_states() -> None:
     assert {int(row[0]): row[1] for row in _rows("Event kind")} == codes.EVENT_KINDS
+    assert {int(row[0]): row[1] for row in _rows("Update")} == codes.UP_STATES
     assert {int(row[0]): row[1] for row in _rows("Roll-back")} == codes.ROLL_BACKS
     assert {int(row[0]): row[1] for row in _rows("Action")} == codes.ACTIONS
     assert {int(row[0]): row[1] for row in _rows("Board role")} == codes.BOARD_ROLES

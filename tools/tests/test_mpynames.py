@@ -144,3 +144,9 @@ def test_viper_keeps_its_types_and_generators_stay_what_they_are():
     names = short_names({"a.b": text}, {})
     assert set(names) == {"turn", "where"}
     assert f"def {names['turn']}({names['where']}: ptr8) -> int:" in rename(text, names)
+
+
+def test_what_a_task_of_asyncio_answers_to_stays_though_it_lists_it_nowhere():
+    ours = "class Slots:\n    def cancel(self):\n        pass\n    def done(self):\n        pass\n"
+    names = short_names({"a": ours, "b": "def stop(task):\n    task.cancel()\n"}, {})
+    assert not {"cancel", "done"} & set(names)

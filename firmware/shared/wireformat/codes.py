@@ -130,6 +130,11 @@ R_FLASH = 21
 R_INTERRUPTED = 22
 R_HARDWARE = 23
 R_OPTED_OUT = 24
+R_FOREIGN_IMAGE = 25
+R_OLD_IMAGE = 26
+R_HALF_IMAGE = 27
+R_NO_ROOM = 28
+R_ROLLED_BACK = 29
 REASONS = {
     R_NONE: "none",
     R_MALFORMED: "malformed",
@@ -156,7 +161,25 @@ REASONS = {
     R_INTERRUPTED: "interrupted",
     R_HARDWARE: "hardware did not follow",
     R_OPTED_OUT: "opted out",
+    R_FOREIGN_IMAGE: "foreign image",
+    R_OLD_IMAGE: "old image",
+    R_HALF_IMAGE: "half image",
+    R_NO_ROOM: "no room",
+    R_ROLLED_BACK: "rolled back",
 }
 
 # State of a frame that was written to a board's inbox.
 INBOX_EMPTY, INBOX_PARTIAL, INBOX_PENDING, INBOX_ACCEPTED, INBOX_REFUSED = range(5)
+
+# An update over a link: the type codes of its frames, and the high byte of a board's status word.
+OFFER, PIECE = 13, 14  # a signed `release`; bytes of a file, unsigned
+UP_NONE, UP_BUSY, UP_WANTS, UP_ARMED, UP_FAILED, UP_RUNS, UP_TRIAL = range(7)
+UP_STATES = {
+    UP_NONE: "none",
+    UP_BUSY: "busy",
+    UP_WANTS: "wants",
+    UP_ARMED: "armed",
+    UP_FAILED: "failed",
+    UP_RUNS: "runs",
+    UP_TRIAL: "trial",
+}

@@ -25,7 +25,7 @@ ST_ACK_SERIAL = 27  # low word of the newest ack certificate's serial known (0: 
 ST_CONTROL_SERIAL = 28  # the same for control
 ST_LAST_FRAME = 29  # id of the inbox frame that was finished last
 ST_RELAYS = 30  # bit mask, 1 closed
-ST_RESERVED = 31
+ST_UPDATE = 31  # codes.UP_* << 8 | the file that is wanted, or why it failed (codes.R_*)
 
 # Window on the chained records: write the cursor (FC16), read the first record at or after it
 # (FC03); FC23 does both in one transaction.

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.updates.release_file import entries_of
 from truewatt.device import slots
 from truewatt.device.errors import BoardFull, NotFlashed, VerifyFailed
 from truewatt.device.image import FORMAT, Image
 from truewatt.device.link import Link
 from truewatt.device.slots import FOLDERS, LISTING, MANIFEST
 from wireformat.errors import WireError
-from wireformat.release import ENTRY_BYTES, read_entry
 
 Say = Callable[[str], None]
 Progress = Callable[[int, int], None]
@@ -139,16 +139,6 @@ def listed(link: Link, manifest: dict[str, Any]) -> dict[str, tuple[int, str]]:
         }
     except WireError as error:
         raise NotFlashed(str(error), path, "truewatt device flash") from None
-
-
-def entries_of(listing: bytes) -> list[tuple[str, int, bytes]]:
-    """The entries of a listing. Raises `WireError`."""
-    found, at = [], 0
-    while at < len(listing):
-        name, size, digest, used = read_entry(listing[at : at + ENTRY_BYTES])
-        found.append((name, size, digest))
-        at += used
-    return found
 
 
 def damaged(link: Link, files: dict[str, tuple[int, str]]) -> list[str]:

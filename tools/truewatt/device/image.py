@@ -17,7 +17,8 @@ from truewatt.device.profiles import Profile
 from truewatt.emulator.mpy_tree import tree_for
 from truewatt.toolchain.paths import project_root
 from wireformat import codes
-from wireformat.release import EVERY_ROLE, pack_entry
+from wireformat.listing import pack_entry
+from wireformat.release import EVERY_ROLE
 
 MAIN = "main.py"
 FORMAT = 2

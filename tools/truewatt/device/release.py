@@ -14,18 +14,17 @@ from pathlib import Path
 
 from nacl.signing import SigningKey
 
+from gateway.updates import release_file
+from gateway.updates.errors import BadReleaseFile as BadFile
+from gateway.updates.release_file import MAGIC, ReleaseFile
 from ledger import keys
 from ledger.setup import certify, seal
 from truewatt.device.errors import BadOption, BadReleaseFile
-from truewatt.device.flash import entries_of
 from truewatt.device.image import Image
-from wireformat import cbor, codes, cose, registry
+from wireformat import cbor, codes, registry
 from wireformat.control import Certificate
-from wireformat.errors import WireError
 from wireformat.release import MPY_MASK, Release
 
-MAGIC = "truewatt release 1"
-MAX_FILE_BYTES = 1 << 20
 _AGAIN = "Get the file again, or build it again: truewatt device release."
 _ARCHITECTURE_BITS = 2  # and above, in a file's third byte
 _ARCHITECTURE_SHIFT, _SUB_VERSION_SHIFT = 10, 8
@@ -38,17 +37,6 @@ class Signer:
     seed: bytes
     chain_id: str
     certificate: bytes = b""
-
-
-@dataclass(frozen=True)
-class ReleaseFile:
-    """A release taken apart; `files`: path below a slot -> bytes."""
-
-    certificate: bytes
-    signed: bytes
-    record: Release
-    listing: bytes
-    files: dict[str, bytes]
 
 
 def make(
@@ -92,37 +80,9 @@ def mpy_of(files: dict[str, bytes]) -> int:
 def read(data: bytes, where: str) -> ReleaseFile:
     """Take a release file apart and check its hashes. Raises `BadReleaseFile`."""
     try:
-        return _read(data, where)
-    except WireError as error:
-        raise BadReleaseFile(str(error), where, _AGAIN) from None
-
-
-def _read(data: bytes, where: str) -> ReleaseFile:
-    if len(data) > MAX_FILE_BYTES:
-        raise BadReleaseFile(f"{len(data)} bytes are no release", where, _AGAIN)
-    items = cbor.Reader(data)
-    if items.item(0) != MAGIC:
-        raise BadReleaseFile("no release file of this version", where, _AGAIN)
-    certificate, signed, listing = (_bytes(items, where) for _ in range(3))
-    envelope = cose.split(signed, registry.MAX_RECORD_BYTES)
-    record = Release.from_payload(envelope.payload)
-    if hashlib.sha256(listing).digest() != record.listing:
-        raise BadReleaseFile("its list of files was altered", where, _AGAIN)
-    files = {}
-    for path, size, digest in entries_of(listing):
-        files[path] = content = _bytes(items, where)
-        if len(content) != size or hashlib.sha256(content).digest() != digest:
-            raise BadReleaseFile(f"{path} was altered", where, _AGAIN)
-    if items.at != len(data):
-        raise BadReleaseFile("bytes follow its last file", where, _AGAIN)
-    return ReleaseFile(certificate, signed, record, listing, files)
-
-
-def _bytes(items: cbor.Reader, where: str) -> bytes:
-    item = items.item(0)
-    if not isinstance(item, bytes):
-        raise BadReleaseFile("something else where bytes should be", where, _AGAIN)
-    return item
+        return release_file.read(data, where)
+    except BadFile as error:
+        raise BadReleaseFile(error.what, where, _AGAIN) from None
 
 
 def load(path: Path) -> ReleaseFile:

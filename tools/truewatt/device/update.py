@@ -3,11 +3,11 @@
 import re
 from collections.abc import Callable, Iterator
 
+from gateway.updates.release_file import ReleaseFile
 from truewatt.device import errors, slots
 from truewatt.device.errors import BoardRefused, DeviceError, NotProvisioned, RolledBack
 from truewatt.device.flash import Progress, Say, put, read_manifest
 from truewatt.device.link import Link
-from truewatt.device.release import ReleaseFile
 from truewatt.device.slots import LISTING
 
 PATIENCE_S = 3600.0

@@ -1,0 +1,103 @@
+"""Releases that a gateway brings to boards on a PTY, beside records and commands."""
+
+import hashlib
+import json
+
+import pytest
+
+from gateway.tests.signing import CHAIN
+from gateway.tests.site import filled, run
+from gateway.updates.errors import BadReleaseFile
+from gateway.updates.queue import enqueue, progress_path, release_path
+from gateway.updates.release_file import MAGIC, read
+from ledger.setup import seal
+from wireformat import cbor, codes
+from wireformat.listing import pack_entry
+from wireformat.release import Release
+
+FILES = {"core/gate.mpy": bytes(range(256)) * 9, "main.py": b"print()", "small.mpy": b""}
+SEED = bytes([5]) * 32
+
+
+def release(files=FILES):
+    listing = b"".join(
+        pack_entry(path, len(data), hashlib.sha256(data).digest()) for path, data in files.items()
+    )
+    record = Release(
+        version="0.2.0",
+        index=2,
+        role=1,
+        chip="ESP32",
+        mpy=1,
+        micropython=[1, 25, 0],
+        files=len(files),
+        size=sum(map(len, files.values())),
+        listing=hashlib.sha256(listing).digest(),
+    )
+    parts = [MAGIC, b"", seal(record, SEED, CHAIN), listing, *files.values()]
+    return b"".join(map(cbor.encode, parts))
+
+
+def progress(site):
+    return json.loads(progress_path(site.folder / "updates", "d1").read_text())
+
+
+def test_a_board_gets_what_it_wants_and_its_records_go_on(tmp_path):
+    async def scenario(site):
+        meter = filled(site, 1, 40)
+        site.enrol(meter)
+        meter.wants, meter.spoil_first = [0, 1, 3], True
+        enqueue(site.folder / "updates", "d1", release())
+        site.start({1: meter})
+        _, data = site.command(meter)
+        await site.until(lambda: meter.received)
+        await site.collector.command(meter.address, data)
+        assert meter.relays[0] == 0
+        await site.until(lambda: progress(site)["state"] == "done")
+        offered = read(release(), "here")
+        assert meter.received == {0: offered.listing, 1: FILES["core/gate.mpy"], 3: b""}
+        assert not release_path(site.folder / "updates", "d1").exists()
+        await site.until(lambda: meter.acked >= (1, 39))
+
+    run(tmp_path, scenario)
+
+
+def test_a_refusal_ends_it_by_name_and_the_board_stays_in_service(tmp_path):
+    async def scenario(site):
+        meter = filled(site, 1)
+        site.enrol(meter)
+        meter.release_reason = codes.R_OLD_IMAGE
+        enqueue(site.folder / "updates", "d1", release())
+        site.start({1: meter})
+        await site.until(lambda: progress(site)["state"] == "failed")
+        assert "old image" in progress(site)["what"]
+        await site.until(lambda: meter.acked == (1, 4))
+
+    run(tmp_path, scenario)
+
+
+def test_a_board_that_rolled_back_is_told_as_failed(tmp_path):
+    async def scenario(site):
+        meter = filled(site, 1)
+        site.enrol(meter)
+        meter.wants, meter.ends_in = [1], codes.UP_ARMED
+        enqueue(site.folder / "updates", "d1", release())
+        site.start({1: meter})
+        await site.until(lambda: progress(site)["state"] == "armed")
+        meter.update = codes.UP_FAILED << 8 | codes.R_ROLLED_BACK
+        await site.until(lambda: progress(site)["state"] == "failed")
+        assert "rolled back" in progress(site)["what"]
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("spoil", [0, 5, 200, -1])
+def test_an_altered_file_is_no_release(spoil):
+    data = bytearray(release())
+    data[spoil] ^= 1
+    with pytest.raises(BadReleaseFile):
+        read(bytes(data), "here")
+    with pytest.raises(BadReleaseFile):
+        read(release()[:-1], "here")
+    with pytest.raises(BadReleaseFile):
+        read(release() + b"\0", "here")
