@@ -78,6 +78,7 @@ class Trial:
         if self._slots.report != CONFIRMED:
             kind = codes.EV_ROLLED_BACK
             detail.append(self._slots.report)
+            log("update", "rolled back, reason %d" % self._slots.report)
             self._node.update = codes.UP_FAILED << 8 | codes.R_ROLLED_BACK
         else:
             self._node.update = codes.UP_RUNS << 8

@@ -11,6 +11,7 @@ from gateway.updates.errors import BadReleaseFile
 from gateway.updates.queue import enqueue, progress_path, release_path
 from gateway.updates.release_file import MAGIC, read
 from ledger.setup import seal
+from truewatt.hostile.mutation import mutants
 from wireformat import cbor, codes
 from wireformat.listing import pack_entry
 from wireformat.release import Release
@@ -101,3 +102,15 @@ def test_an_altered_file_is_no_release(spoil):
         read(release()[:-1], "here")
     with pytest.raises(BadReleaseFile):
         read(release() + b"\0", "here")
+
+
+def test_no_mutant_of_a_release_has_other_files():
+    believed = 0
+    for data in mutants([release()], 4000, seed=13):
+        try:
+            found = read(data, "here")
+        except BadReleaseFile:
+            continue
+        # Certificate and signature are the board's to judge; the hashes hold everything else.
+        believed += found.files != FILES and found.signed == read(release(), "here").signed
+    assert not believed

@@ -113,6 +113,7 @@ def bench(gate=None):
     radio = Radio(Module(ble), "TW-00000000", 123456, Bonds(store))
     radio.start()
     node = Any()
+    node.update = 0
     config = Settings()
     config.adv_ms = 500
     inbox = Inbox(gate or node, node.liveness, "ble inbox")

@@ -13,7 +13,9 @@ from truewatt.device.slots import LISTING
 PATIENCE_S = 3600.0
 _OURS = ("BadRelease", "BadSignature", "ForeignImage", "OldImage", "HalfImage", "NoRoom")
 _CONFIRMED = re.compile(r"update: confirmed after (\d+) s")
-_BACK = re.compile(r"(?:start: back to the firmware before|update: not confirmed), reason (\d+)")
+_BACK = re.compile(
+    r"(?:start: back to the firmware before|update: (?:not confirmed|rolled back)), reason (\d+)"
+)
 
 
 def update(link: Link, release: ReleaseFile, say: Say, progress: Progress) -> int:
