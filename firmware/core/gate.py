@@ -60,11 +60,12 @@ class Gate:
     def admit(self, code: int, data: bytes, bucket: object) -> "tuple[int, tuple | None]":
         """(why a frame is not worth its curve work or R_NONE, what `finish` takes)."""
         if code not in self._rules:
+            wanted = code == codes.OFFER or (code == codes.PIECE and self.node and self.node.update)
+            if not wanted or not self.node:
+                return codes.R_MALFORMED, None
             if code == codes.OFFER and not bucket.take(self._clock.up_ms(), False):
                 return codes.R_BUSY, None
-            if code == codes.OFFER or (code == codes.PIECE and self.node.update):
-                return codes.R_NONE, (code, data)
-            return codes.R_MALFORMED, None
+            return codes.R_NONE, (code, data)
         try:
             kind, role, fault, effect = self._rules[code]
             envelope = cose.split(data, MAX_RECORD_BYTES)

@@ -5,6 +5,7 @@ import getpass
 import json
 import sys
 import time
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -306,11 +307,12 @@ def _update(options: argparse.Namespace) -> int:
         _say(f"found {link.require()}")
         sent = update.update(link, offered, _say, _bar)
         link.restart()
-    _say(f"{sent} bytes in {time.monotonic() - started:.1f} s; the board tries it now")
-    if options.no_wait:
-        return 0
-    _say("it is confirmed when it works: up to 15 minutes, 2 without a gateway; ^C to stop waiting")
-    took_s = update.follow(logs.follow(options.port, update.PATIENCE_S), _say)
+        _say(f"{sent} bytes in {time.monotonic() - started:.1f} s; the board tries it now")
+        if options.no_wait:
+            return 0
+        _say("it is confirmed when it works: 2 to 15 minutes; ^C to stop waiting")
+        heard = chain(link.lines(update.PATIENCE_S), logs.follow(options.port, update.PATIENCE_S))
+        took_s = update.follow(heard, _say)
     print(f"confirmed  {offered.record.version} after {took_s} s")
     return 0
 

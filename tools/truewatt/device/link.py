@@ -201,6 +201,22 @@ class Link:
         self._guard(lambda: self._transport.exec_raw_no_follow(_RESTART))
         self._transport.in_raw_repl = False
 
+    def lines(self, seconds: float) -> Iterator[str]:
+        """What the board prints after a restart, heard from its first line on.
+
+        Ends early, the port closed, if that goes away: a chip's own USB does at a restart.
+        """
+        port, rest = self._transport.serial, b""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            try:
+                rest += port.read(max(1, port.in_waiting))
+            except (OSError, TypeError):
+                close_port(self._transport)
+                return
+            *whole, rest = rest.split(b"\n")
+            yield from (text.decode("utf-8", "replace").rstrip("\r") for text in whole)
+
     def _guard(self, action: Callable[[], T]) -> T:
         try:
             return action()
