@@ -10,8 +10,6 @@ SIMULATED_S = 200
 BELOW = {
     "meter, ATM90E32, bus": 19 * 1024,
     "meter, PZEM, bus and MQTT": 12 * 1024,
-    # 250 bytes short since boards take firmware over their links (ADR 137).
-    "meter, ATM90E32, bus": 19 * 1024 + 512,
     "M-LMD, PZEM, bus": 18 * 1024,
     "M-LMD, ATM90E32, bus": 15 * 1024,
     "M-LMD, ATM90E32, bus, all switches": 13 * 1024,
