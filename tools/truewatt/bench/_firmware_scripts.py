@@ -167,6 +167,12 @@ def command(counter):
     )
 
 
+def expect(reason, wanted):
+    # No assert: what is compiled for boards has none.
+    if reason != wanted:
+        raise ValueError(reason)
+
+
 def no_limit():
     return TokenBucket(100, 1, 50)
 
@@ -187,12 +193,12 @@ async def record():
 
 async def forged():
     reason = await handle(Command.CODE, bad, no_limit())
-    assert reason == codes.R_BAD_SIGNATURE, reason
+    expect(reason, codes.R_BAD_SIGNATURE)
 
 
 async def executed():
     reason = await handle(Command.CODE, orders.pop(0), no_limit())
-    assert reason == codes.R_NONE, reason
+    expect(reason, codes.R_NONE)
 
 
 async def certify():
@@ -200,9 +206,9 @@ async def certify():
         paper = Certificate(
             role=role, area=1, public_key=key.public, serial=1, expires_s=NOW_S + 1000000
         )
-        assert await handle(Certificate.CODE, signed(paper, operator), no_limit()) == 0
+        expect(await handle(Certificate.CODE, signed(paper, operator), no_limit()), 0)
     beacon = Beacon(nonce=gate.new_nonce(), time_ms=NOW_S * 1000)
-    assert await handle(Beacon.CODE, signed(beacon, gateway), no_limit()) == 0
+    expect(await handle(Beacon.CODE, signed(beacon, gateway), no_limit()), 0)
 
 
 async def turns():
