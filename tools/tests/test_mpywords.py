@@ -1,6 +1,6 @@
 """Words cut from one text are the same words; frequent names first change nothing else."""
 
-from truewatt.mpyorder import frequent_first
+from truewatt.mpyorder import frequent_first, with_built_ins
 from truewatt.mpywords import cut
 
 PARSER = '''"""A parser."""
@@ -39,3 +39,12 @@ def test_frequent_names_lead_in_modules_with_many():
     assert first.startswith("0 == __name__ and __name__.x.often.a0.")
     assert rest == many
     exec(compile(frequent_first(many), "m", "exec"), {"__name__": "m"})
+
+
+def test_a_big_module_has_its_built_ins_at_hand_unless_it_has_its_own():
+    calls = "def f(x):\n    return len(x) + len(x) + len(x) + len(x) + max(x)\n"
+    assert with_built_ins(calls) == calls
+    many = "".join(f"a{n} = {n}\n" for n in range(50))
+    assert with_built_ins(many + calls) == "len = len\n" + many + calls
+    own = many + calls + "def len(x):\n    return 1\n"
+    assert with_built_ins(own) == own

@@ -44,6 +44,7 @@ GROUPS = {
         "core.identity",
         "core.liveness",
         "core.relays",
+        "links.board_status",
         "links.inbox",
     ),
     "links.serial_port": ("links.crc16",),

@@ -6,13 +6,17 @@ names the frequent ones; it leaves the heap with the rest of the module's top le
 """
 
 import ast
+import builtins
 from collections import Counter
+from collections.abc import Iterator
 
 from truewatt.mpykept import identifiers
+from truewatt.mpyscope import bound_in
 
 _ONE_BYTE = 127
 # Taken by the module's own first names, and by `__name__` and `__file__`.
 _SPARE = 4
+_BIG_TABLE, _OFTEN = 40, 4
 
 
 def frequent_first(source: str) -> str:
@@ -45,3 +49,24 @@ def _named(tree: ast.Module) -> list[str]:
             found.append(node.id)
     known = set(identifiers(tree))
     return [name for name in found if name in known]
+
+
+def with_built_ins(source: str) -> str:
+    """The same module; a big one has the built-ins that it calls among its own globals.
+
+    A global is looked up in the module before the built-ins, and a table without a free place is
+    searched to its end (py/map.c): in a table of 150 names each `len` would cost 150 steps.
+    """
+    tree = ast.parse(source)
+    if len(bound_in(tree)) < _BIG_TABLE:
+        return source
+    counts = Counter(_called(tree))
+    often = {name for name, count in counts.items() if count >= _OFTEN}
+    names = sorted(often & set(dir(builtins)) - bound_in(tree))
+    return "".join(f"{name} = {name}\n" for name in names) + source
+
+
+def _called(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            yield node.id

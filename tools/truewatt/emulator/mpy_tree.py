@@ -128,7 +128,9 @@ def written_for_boards(source: Path, files: list[Path]) -> dict[Path, str]:
     joined, verbatim = _joined({path: texts[path] for path in files}, constants)
     names = mpynames.short_names(joined, verbatim)
     short = {paths[module]: mpynames.rename(text, names) for module, text in joined.items()}
-    ordered = {path: mpyorder.frequent_first(text) for path, text in short.items()}
+    ordered = {
+        path: mpyorder.frequent_first(mpyorder.with_built_ins(text)) for path, text in short.items()
+    }
     return ordered | {paths[name]: text for name, text in verbatim.items()}
 
 
