@@ -165,7 +165,7 @@ class Node:
         gc.threshold(_GC_THRESHOLD_BYTES)
         watchdog = self.board.watchdog()
         self.liveness = Liveness(watchdog, self.clock, max(5000, self.config.wdt_ms))
-        await self._begin()
+        await self._start_up()
         recorder = Recorder(self._kind, self.poller, self.chain, self.clock, self.config)
         recorder.extra = self.record_extra
         links = self._links()
@@ -215,7 +215,7 @@ class Node:
             runs += [ble_link(self, inbox).run(), inbox.run()]
         return runs
 
-    async def _begin(self) -> None:
+    async def _start_up(self) -> None:
         if self.inputs:
             await self.inputs.look()
         # Before anything that may fail: a board whose flash is broken still serves its loads.

@@ -70,7 +70,7 @@ def shed(node: object) -> None:
     Clock.not_before = None
     Commands.finish_pending = Commands._still_so = Commands._has_outcome = None
     Journal.recover = Journal._scan = Journal.records = None
-    Node._links = Node._make_chain = Node._make_metering = Node._begin = None
+    Node._links = Node._make_chain = Node._make_metering = Node._start_up = None
     Poller.restore = None
     # The key was made; what is verified and signed from here on is so in slices.
     ed25519.public_key = ed25519.public_key_steps = ed25519._public_key_steps = None

@@ -14,7 +14,7 @@ AT_START = {
     "core/config.py",
     "drivers/catalogue.py",
 }
-STARTERS = {"__init__", "_begin", "_links", "_make_chain", "_make_metering", "_node"}
+STARTERS = {"__init__", "_start_up", "_links", "_make_chain", "_make_metering", "_node"}
 STARTERS |= {"ble_link", "bus_link", "make", "open_port"}
 # It sheds by itself: what it names comes before.
 STARTERS |= {"run"}
