@@ -76,7 +76,7 @@ def test_flashing_again_sends_nothing_and_mends_what_was_changed(
     capsys.readouterr()
     made.flash()
     assert "has this image already" in capsys.readouterr().err
-    changed = "/a/core/gate.mpy"
+    changed = "/a/core/node.mpy"
     on_board(made, f"f=open({changed!r},'r+b');f.seek(40);f.write(b'evil');f.close()")
     on_board(made, "open('/a/json.py','w').write('raise ValueError')")
     assert made.device("info") == 1

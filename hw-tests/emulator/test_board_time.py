@@ -58,7 +58,7 @@ def test_no_module_of_the_host_is_left_under_a_chips_name(make_board: Callable) 
         "print(all('.mpy' in m.__file__ for m in (time, select, machine, esp32)))\n"
         "print(asyncio.core.select is select, asyncio.core.ticks is time.ticks_ms)\n"
         "print(asyncio.core.TaskQueue is sys.modules['_asyncio'].TaskQueue)\n"
-        "print(hasattr(time, 'clock'), hasattr(machine, 'mem32'))"
+        "print(hasattr(time, 'clock'), hasattr(machine, 'mem8'))"
     )
     assert said.split() == ["True", "True", "True", "True", "False", "False"]
 

@@ -37,6 +37,8 @@ _STUBS = [
 # task_attr; exceptions, slices, ranges, views; ports/esp32 has os.uname, the unix port has not).
 _UNSEEN = {"cancel", "coro", "data", "done", "ph_key", "state", "uname"}
 _UNSEEN |= {"add", "peek", "pop", "push", "remove", "args", "errno", "value"}
+# extmod/modtls_mbedtls.c, ssl_context_attr.
+_UNSEEN |= {"verify_mode", "verify_callback", "ecdsa_sign_callback"}
 _UNSEEN |= {"imag", "indices", "itemsize", "real", "start", "step", "stop"}
 _ASK = """
 import builtins, asyncio, socket, hashlib, select
