@@ -141,9 +141,9 @@ TAMPERED = {
         "WrongBody",
     ),
     "a block gone": ("DELETE FROM blocks WHERE height = 30", "BrokenChain"),
-    "the last block gone": (
-        "DELETE FROM blocks WHERE height = (SELECT max(height) FROM blocks)",
-        "WrongState",
+    "the last blocks gone": (
+        "DELETE FROM blocks WHERE height >= (SELECT max(height) FROM txs)",
+        "WrongIndex",
     ),
 }
 
@@ -156,7 +156,7 @@ def test_a_tampered_chain_does_not(how: str, quiet_run: DemoRun, tmp_path: Path)
     db = sqlite3.connect(home / "chain.db")
     db.create_function("flipped", 1, flipped)
     with db:
-        assert db.execute(change).rowcount == 1
+        assert db.execute(change).rowcount
     db.close()
     done = ledger_cli("verify", "--home", str(home))
     assert done.returncode == 1, done.stdout
