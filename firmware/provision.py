@@ -49,6 +49,7 @@ def info() -> None:
         "counter": store.uint("counter"),
         "locked_out": store.number("lockout") == 1,
         "relay_switches": life.counts(store),
+        "crystal_fast_ppm": store.number("drift"),
         "ble_passkey_set": store.number("passkey", -1) >= 0,
     }
     try:

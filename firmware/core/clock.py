@@ -18,7 +18,7 @@ class Clock:
         self._mark = ticks.ticks_ms()
         self._up_ms = 0
         self._unix_ms = 0
-        self._trusted_until_ms = -1
+        self.trusted_until_ms = -1
 
     def up_ms(self) -> int:
         """Milliseconds since boot; does not wrap (call it at least every six days)."""
@@ -40,7 +40,7 @@ class Clock:
 
     def trusted(self) -> bool:
         """Whether a beacon of the last 24 h stands behind `now_ms`."""
-        return self.up_ms() < self._trusted_until_ms
+        return self.up_ms() < self.trusted_until_ms
 
     def not_before(self, unix_s: int) -> None:
         """Raise an earlier Unix time to `unix_s` (time of a record of this board)."""
@@ -60,5 +60,5 @@ class Clock:
             return False
         if not (self.trusted() and earliest_ms <= self.now_ms() <= latest_ms):
             self._unix_ms = max(time_ms + travel_ms // 2, earliest_ms)
-        self._trusted_until_ms = self._up_ms + HOLD_MS
+        self.trusted_until_ms = self._up_ms + HOLD_MS
         return True

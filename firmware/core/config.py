@@ -154,6 +154,16 @@ def _tcp(fields: Fields) -> Settings:
     return tcp
 
 
+def _sntp(fields: Fields) -> Settings:
+    """A time server on the radio network."""
+    sntp = Settings()
+    sntp.host = fields.text("host", 64)
+    sntp.port = fields.number("port", 1, 65535, 123)
+    sntp.interval_s = fields.number("interval_s", 64, 86400, 3600)
+    fields.done()
+    return sntp
+
+
 def _radio(fields: Fields) -> Settings:
     """The BLE radio. Its passkey is no setting: the board makes it (provision.py)."""
     radio = Settings()
@@ -311,6 +321,13 @@ def _board(fields: Fields) -> Settings:
         raise ConfigError("bus", "to be there, or mqtt, tcp or ble: a way to the gateway")
     if board.mqtt and board.tcp and board.mqtt.ssid != board.tcp.ssid:
         raise ConfigError("tcp.ssid", "that of mqtt: a board has one radio")
+    sntp = fields.take("sntp", False)
+    if sntp is not False:
+        board.sntp = _sntp(Fields(sntp, "sntp"))
+    if board.sntp and not (board.mqtt or board.tcp):
+        raise ConfigError("sntp", "none without mqtt or tcp: it needs a network")
+    if fields.flag("drift", False):
+        board.drift = True
     _measures(board, fields, Fields(fields.take("metering"), "metering"))
     board.relays = [_relay(child) for child in fields.children("relays", 0, 2)]
     board.high = fields.numbers("high", 0, 8, 48, [])

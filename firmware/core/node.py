@@ -57,6 +57,10 @@ class Node:
         self._browned_out = board.reset_cause == BROWN_OUT
         self.store = board.store
         self.clock = Clock(time)
+        if config.drift:
+            from core.drift import DriftClock
+
+            self.clock = DriftClock(time, self.store)
         self.events = EventQueue()
         self.owner = Identity(seed, config.chain_id)
         self.relays = [
@@ -213,6 +217,11 @@ class Node:
 
             inbox = Inbox(self.gate, self.liveness, "ble inbox")
             runs += [ble_link(self, inbox).run(), inbox.run()]
+        if self.config.sntp is not None:
+            from links.sntp import Sntp
+
+            sntp = Sntp(self, self.board.station(), self.clock.not_before)
+            runs.append(sntp.run())
         return runs
 
     async def _start_up(self) -> None:

@@ -3,7 +3,7 @@
 Keys: seed (32 B), epoch (i32), counter (8 B, highest command counter), pending (command that was
 begun), cert<role> (48 B), acked (24 B), gap (16 B, evicted and not yet announced), regs (12 B a
 channel); of the breaker, i32: lockout, trips (since it last stayed closed), cause (of the trip
-that keeps it open); of BLE: passkey (i32), bond<n>.
+that keeps it open); drift (i32, ppm); of BLE: passkey (i32), bond<n>.
 Each value is atomic by itself. A chip writes them one by one as they are set, so that a power cut
 may come between two, and what was set may stay without its commit.
 """

@@ -3,3 +3,7 @@
 
 class Settings:
     """Made by `core.config`; it has no methods, so that the parser can leave the heap."""
+
+    # Not of each object: a table with two more places takes 64 bytes.
+    sntp = None
+    drift = False

@@ -70,6 +70,9 @@ def shed(node: object) -> None:
     Clock.not_before = None
     Commands.finish_pending = Commands._still_so = Commands._has_outcome = None
     Journal.recover = Journal._scan = Journal.records = None
+    _shed_node()
+    name = "drivers." + node.config.metering.driver
+    _forget(__import__(name, None, None, ("make",)))
     Node._links = Node._make_chain = Node._make_metering = Node._start_up = None
     Poller.restore = None
     # The key was made; what is verified and signed from here on is so in slices.
@@ -86,6 +89,12 @@ def shed(node: object) -> None:
         _unload(name)
 
 
+def _shed_node() -> None:
+    from core import node
+
+    node._sg_ready = node._net_channel = None
+
+
 def _shed_bus() -> None:
     from links import bus
     from links.modbus_frames import FrameFinder
@@ -98,9 +107,9 @@ def _shed_bus() -> None:
         _forget(kind)
 
 
-def _forget(kind: type) -> None:
+def _forget(kind: object) -> None:
     """The way to make another object of `kind`, and to find out at the start what it measures."""
-    for name in ("__init__", "energy_register"):
+    for name in ("__init__", "energy_register", "make"):
         if hasattr(kind, name):
             setattr(kind, name, None)
 

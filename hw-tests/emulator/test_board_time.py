@@ -1,10 +1,13 @@
 """Simulated time on a board: the port's own asyncio, select and time at any speed."""
 
 import json
+import shutil
 import time
 from collections.abc import Callable
 
 import pytest
+
+from truewatt.toolchain.paths import project_root
 
 ASYNCIO = """
 import asyncio, json, sys, time
@@ -132,3 +135,76 @@ def test_crypto_steps_are_charged_a_slice_each(make_board: Callable) -> None:
     assert signed == signed_again == "signed"
     assert int(took_ms) >= 8 * 500, "two signatures of three yields are eight slices"
     assert time.monotonic() - start >= 0.4
+
+
+CRYSTAL = """
+import json, time, utime
+from core.clock import Clock
+from core.drift import DriftClock
+SPEED, HALF_HOUR_MS = 40000, 1800000
+start = utime.ticks_us()
+class Store:
+    def number(self, key):
+        return 0
+    def commit(self, drift):
+        pass
+clock = Clock(time)
+def read():
+    # True time now, what the clock says, and how far apart the two can be.
+    best = None
+    for _ in range(200):
+        before = utime.ticks_us()
+        clock_ms = clock.now_ms()
+        gap_us = utime.ticks_diff(utime.ticks_us(), before)
+        if best is None or gap_us < best[2]:
+            best = utime.ticks_diff(before, start) + gap_us // 2, clock_ms, gap_us
+    true_us, clock_ms, gap_us = best
+    return ORIGIN_MS + true_us * SPEED // 1000, clock_ms, gap_us * SPEED // 1000
+ORIGIN_MS = 1790000000000
+out = {}
+for day in ("untracked", "tracked"):
+    if day == "tracked":
+        clock = DriftClock(time, Store())
+    for _ in range(48 if day == "tracked" else 1):
+        true_ms, clock_ms, gap_ms = read()
+        # What has passed since it was read is made up for by the uptime of that moment.
+        true_ms += clock.now_ms() - clock_ms
+        clock.beacon(true_ms - 100, 200, 0)
+        if day == "tracked":
+            time.sleep_ms(HALF_HOUR_MS)
+    true_ms, clock_ms, gap_ms = read()
+    before_ms, end_ms = clock_ms - true_ms, true_ms + 48 * HALF_HOUR_MS
+    back = 0
+    while true_ms < end_ms:
+        time.sleep_ms(HALF_HOUR_MS)
+        last_ms = clock_ms
+        true_ms, clock_ms, gap_ms = read()
+        back += clock_ms < last_ms
+    out[day] = [clock_ms - true_ms - before_ms, gap_ms, back]
+out["ppm"] = clock.fast_ppm
+print(json.dumps(out))
+"""
+
+
+@pytest.mark.slow
+def test_a_crystal_that_is_80_ppm_fast_loses_little_in_a_day_without_a_beacon(
+    make_board: Callable,
+) -> None:
+    board = make_board(CRYSTAL, 40000, arch="native", crystal_ppm=80)
+    core = board.spec.firmware / "core"
+    core.mkdir()
+    root = project_root()
+    assert root is not None
+    for name in ("clock", "drift", "errors", "log"):
+        shutil.copy(root / "firmware" / "core" / f"{name}.py", core)
+    board.start()
+    assert board.wait(60) == 0, board.log_path.read_text()
+    said = json.loads(board.log_path.read_text().splitlines()[-1])
+    gained_ms, gap_ms, back = said["untracked"]
+    # 80 ppm of a day are 6.9 s: the emulated crystal is what it is said to be.
+    assert abs(gained_ms - 6912) <= 300 + 2 * gap_ms, said
+    assert back == 0
+    gained_ms, gap_ms, back = said["tracked"]
+    assert abs(said["ppm"] - 80) <= 13, said
+    assert abs(gained_ms) <= 1100 + 2 * gap_ms, said
+    assert back == 0

@@ -8,6 +8,7 @@ import pytest
     "script",
     [
         "unit_clock.py",
+        "unit_sntp.py",
         "unit_config.py",
         "unit_modbus.py",
         "unit_de.py",

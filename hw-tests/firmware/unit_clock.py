@@ -1,13 +1,16 @@
 """Time on MicroPython: wrapping ticks, beacons, the token bucket, loss of communication."""
 
-from board_fakes import Ticks, expect
+from board_fakes import Nvs, Ticks, expect
 
 from core.bucket import TokenBucket
 from core.clock import HOLD_MS, Clock
 from core.comms import CommsWatch
+from core.drift import DriftClock
 from core.liveness import Liveness
+from core.nvs import Store
 
 NOW_S = 1790000000
+DAY_MS = 24 * 3600 * 1000
 
 
 def ticks_wrap():
@@ -40,6 +43,108 @@ def beacons():
     expect("never below the last record", clock.now_s() >= NOW_S + 93, True)
     ticks.now += HOLD_MS + 1
     expect("trust wears off", clock.trusted(), False)
+
+
+class Crystal(Ticks):
+    """`time` on a crystal that is `ppm` fast; a test moves true time."""
+
+    def __init__(self, ppm):
+        super().__init__()
+        self.true_ms, self.ppm = 0, ppm
+
+    def passes(self, clock, ms, step_ms=1000):
+        before_ms = clock.now_ms()
+        for _ in range(ms // step_ms):
+            self.true_ms += step_ms
+            self.now = self.true_ms + self.true_ms * self.ppm // 1000000
+            now_ms = clock.now_ms()
+            if now_ms < before_ms:
+                expect("time runs forwards", now_ms, before_ms)
+            before_ms = now_ms
+
+    def error_ms(self, clock):
+        return clock.now_ms() - NOW_S * 1000 - self.true_ms
+
+
+def say(clock, crystal, there_ms, back_ms):
+    """A beacon that says what time it was between its two ways."""
+    return clock.beacon(NOW_S * 1000 + crystal.true_ms - back_ms, there_ms + back_ms, NOW_S)
+
+
+def learnt(ppm, ways, store):
+    """A clock that heard a beacon each half hour of a day; `ways` are ms there and back."""
+    crystal = Crystal(ppm)
+    clock = DriftClock(crystal, store)
+    for at in range(48):
+        say(clock, crystal, *ways[at % len(ways)])
+        crystal.passes(clock, DAY_MS // 48, 5000)
+    say(clock, crystal, 0, 0)
+    return clock, crystal
+
+
+def drift():
+    for ppm in (80, -80, 35, -150):
+        # Like a bus: now the way there takes long, now the way back.
+        nvs = Nvs()
+        clock, crystal = learnt(ppm, ((200, 300), (300, 150), (90, 400)), Store(nvs))
+        if abs(clock.fast_ppm - ppm) > 13:
+            expect("learnt", clock.fast_ppm, ppm)
+        expect("kept", nvs.values["drift"], clock.fast_ppm)
+        error_ms = crystal.error_ms(clock)
+        crystal.passes(clock, HOLD_MS - 30000, 1000)
+        expect("still trusted", clock.trusted(), True)
+        gained_ms = abs(crystal.error_ms(clock) - error_ms)
+        if gained_ms > 1100:
+            expect("a day of holdover at %d ppm" % ppm, gained_ms, 1100)
+        print("%d ppm: %d learnt, %d ms in a day" % (ppm, clock.fast_ppm, gained_ms))
+    again = DriftClock(Ticks(), Store(nvs))
+    expect("over a restart", again.fast_ppm, clock.fast_ppm)
+    nvs.values["drift"] = 1 << 30
+    expect("nonsense in NVS is bounded", DriftClock(Ticks(), Store(nvs)).fast_ppm, 200)
+    # Ways alike teach to the ppm.
+    clock, crystal = learnt(80, ((20, 20),), Store(Nvs()))
+    expect("exactly", abs(clock.fast_ppm - 80) <= 1, True)
+
+
+def drift_is_not_taught_by_what_is_none():
+    clock, crystal = learnt(40, ((50, 50),), Store(Nvs()))
+    before = clock.fast_ppm
+    # A gateway's clock is set by a minute: no crystal does that.
+    crystal.passes(clock, DAY_MS // 4, 5000)
+    expect("set", clock.beacon(NOW_S * 1000 + crystal.true_ms + 60000, 100, NOW_S), True)
+    expect("not taught", clock.fast_ppm, before)
+    # Two beacons soon after each other say nothing.
+    clock = DriftClock(Crystal(0), Store(Nvs()))
+    clock.beacon(NOW_S * 1000, 2000, NOW_S)
+    clock.up_ms()
+    clock._ticks.passes(clock, 3000000)
+    clock.beacon(NOW_S * 1000 + 3000000 + 300, 2000, NOW_S)
+    expect("too soon", (clock.fast_ppm, clock.base[1]), (0, NOW_S * 1000 + 1000))
+    # One that travelled less begins anew.
+    clock.beacon(NOW_S * 1000 + 3000000, 20, NOW_S)
+    expect("a better one", clock.base[1], NOW_S * 1000 + 3000010)
+    # A broken NVS takes no beacon away.
+    nvs = Nvs()
+    nvs.broken = True
+    clock, crystal = learnt(80, ((50, 50),), Store(nvs))
+    expect("learnt without NVS", clock.fast_ppm > 70, True)
+
+
+def a_little_ahead_is_slowed_down():
+    ticks = Ticks()
+    clock = DriftClock(ticks, Store(Nvs()))
+    clock.beacon(NOW_S * 1000, 0, NOW_S)
+    ticks.now += 100000
+    clock.beacon(NOW_S * 1000 + 97000, 1000, NOW_S)
+    expect("not set back", (clock.now_ms(), clock.trusted()), (NOW_S * 1000 + 100000, True))
+    before_ms = clock.now_ms()
+    for _ in range(250000):
+        ticks.now += 1
+        now_ms = clock.now_ms()
+        if not 0 <= now_ms - before_ms <= 1:
+            expect("never back", now_ms, before_ms)
+        before_ms = now_ms
+    expect("2 s in 200 s", now_ms, NOW_S * 1000 + 100000 + 250000 - 2000)
 
 
 def bucket():
@@ -86,6 +191,9 @@ def watches():
 
 ticks_wrap()
 beacons()
+drift()
+drift_is_not_taught_by_what_is_none()
+a_little_ahead_is_slowed_down()
 bucket()
 watches()
 print("ok")

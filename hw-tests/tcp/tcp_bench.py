@@ -59,12 +59,19 @@ class Connection:
 
 
 class TcpBench(Workbench):
-    """A board without a bus."""
+    """A board without a bus; `config` is what else its configuration has."""
 
-    def __init__(self, folder: Path, speed: int = 1, connections: int = 2, **spec: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        speed: int = 1,
+        connections: int = 2,
+        config: dict[str, Any] | None = None,
+        **spec: Any,
+    ) -> None:
         self.port = free_port()
         tcp = {"ssid": "site", "psk": "secret", "port": self.port, "connections": connections}
-        changes = {"tcp": tcp, "bus": None}
+        changes = {"tcp": tcp, "bus": None} | (config or {})
         self.connection: Connection | None = None
         super().__init__(folder, changes, speed, radio=True, **spec)
 

@@ -168,12 +168,13 @@ class EmulatedBoard:
     def _spawn(
         self, argv: list[str], output: Any, source: int = subprocess.DEVNULL
     ) -> "subprocess.Popen[bytes]":
+        crystal = {"TRUEWATT_CRYSTAL_PPM": str(self.spec.crystal_ppm)}
         return subprocess.Popen(
             argv,
             stdin=source,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "MICROPYPATH": "", **self._environment},
+            env={**os.environ, "MICROPYPATH": "", **crystal, **self._environment},
             # Not in the terminal's group: ^C is for whoever supervises the boards.
             process_group=0,
             preexec_fn=dies_with_us(),  # noqa: PLW1509 - nothing but system calls

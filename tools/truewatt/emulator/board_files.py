@@ -75,7 +75,7 @@ class BoardSpec:
     the board's folder if None; `radio`: it has one, with a network that is there while no file
     `radio.down` is in the board's folder; `ble`: socket of the air that its BLE radio is in;
     `paced`: UART.flush lasts as long as bits; `gc_patience`: how many times less often than the
-    firmware asks its heap is collected.
+    firmware asks its heap is collected; `crystal_ppm`: how much too fast its ticks are.
     """
 
     name: str
@@ -95,6 +95,7 @@ class BoardSpec:
     paced: bool = False
     gc_patience: int = 1
     report_heap_s: int = 0
+    crystal_ppm: int = 0
 
     @property
     def firmware_tree(self) -> Path:

@@ -1,7 +1,8 @@
 """Simulated time since this chip was powered, from the machine's monotonic clock.
 
 The speed is that of `TRUEWATT_CLOCK` (origins and speed, shared by every process of a run). The
-origins do not matter here: a chip only knows how long it has been on.
+origins do not matter here: a chip only knows how long it has been on. `TRUEWATT_CRYSTAL_PPM` makes
+its crystal that much too fast.
 """
 
 import os
@@ -17,11 +18,14 @@ _SHORTEST_SLEEP_US = 100
 
 
 def _speed():
-    """The run's speed as (numerator, denominator), per mille unless it is whole."""
+    """This chip's speed as (numerator, denominator); one of 1 where that is exact."""
     text = os.getenv("TRUEWATT_CLOCK") or "::1"
     per_mille = int(float(text.split(":")[2]) * 1000 + 0.5)
     if per_mille <= 0:
         raise ValueError("TRUEWATT_CLOCK: speed must be above 0: " + text)
+    ppm = int(os.getenv("TRUEWATT_CRYSTAL_PPM") or 0)
+    if ppm:
+        return per_mille * (1000000 + ppm), 1000000000
     return (per_mille // 1000, 1) if per_mille % 1000 == 0 else (per_mille, 1000)
 
 
