@@ -89,3 +89,10 @@ def test_doctor_reports_every_check(capsys) -> None:
     said = capsys.readouterr().out
     assert "MicroPython, 32-bit" in said
     assert "FAIL" not in said
+
+
+def test_the_benches_say_what_they_measure(capsys) -> None:
+    assert cli.main(["bench", "--help"]) == 0
+    rows = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()[2:]]
+    assert {name for name, _ in rows} >= {"crypto", "demo", "faults", "firmware", "gateway"}
+    assert all(len(summary) > 20 for _, summary in rows)

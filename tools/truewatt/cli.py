@@ -4,12 +4,15 @@ Every subcommand is a module with ``main(argv: list[str]) -> int``, imported onl
 that one part's missing extra doesn't stop another part.
 """
 
+import ast
 import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import cast
 
@@ -109,11 +112,21 @@ def _is_ours(error: Exception) -> bool:
 def _bench(argv: list[str]) -> int:
     names = sorted(m.name for m in iter_modules(bench.__path__) if not m.name.startswith("_"))
     if not argv or argv[0] in {"-h", "--help"}:
-        print("usage: truewatt bench NAME [options]\n\nbenchmarks:", *names, sep="\n  ")
+        rows = [f"{name:9} {_bench_summary(name)}" for name in names]
+        print("usage: truewatt bench NAME [options]   (--help: its limits)", "", *rows, sep="\n  ")
         return 0 if argv else EXIT_USAGE
     if argv[0] not in names:
         return _unknown("benchmark", argv[0], names)
     return run(f"{bench.__name__}.{argv[0]}", argv[1:])
+
+
+def _bench_summary(name: str) -> str:
+    """What the bench says of itself, without loading it."""
+    spec = find_spec(f"{bench.__name__}.{name}")
+    assert spec is not None
+    assert spec.origin is not None
+    text = ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf-8"))) or ""
+    return text.splitlines()[0].partition(": ")[2].rstrip(".:")
 
 
 def _unknown(kind: str, name: str, known: list[str]) -> int:

@@ -1,8 +1,9 @@
-"""`truewatt bench gateway ingest`: how many signed readings a second one gateway takes over MQTT.
+"""`truewatt bench gateway ingest|bus|enforce`: what one gateway takes, reads and orders a second.
 
-Mosquitto (QoS 1) -> signature -> full admission -> durable commit -> PUBACK and signed ack. Broker,
-gateway and load generator are processes of one machine and share its cores: the CPU time of each is
-given a reading, so that it can be told what a machine does whose load comes from outside.
+`bus` and `enforce` have a `--help` of their own. `ingest`: Mosquitto (QoS 1) -> signature -> full
+admission -> durable commit -> PUBACK and signed ack. Broker, gateway and load generator are
+processes of one machine and share its cores: the CPU time of each is given a reading, so that it
+can be told what a machine does whose load comes from outside.
 """
 
 import argparse
@@ -24,14 +25,9 @@ HALF_LOAD_S = 12
 OTHERS = {"bus": "_bus_load", "enforce": "_enforce_run"}
 """What else of a gateway is measured, each by a module of its own."""
 
-OTHERS = {"bus": "_bus_load", "enforce": "_enforce_run"}
-"""What else of a gateway is measured, each by a module of its own."""
-
 
 def main(argv: list[str]) -> int:
     """Print the table; return 1 if a bar is missed."""
-    if argv and argv[0] in OTHERS:
-        return run(f"truewatt.bench.{OTHERS[argv[0]]}", argv[1:])
     if argv and argv[0] in OTHERS:
         return run(f"truewatt.bench.{OTHERS[argv[0]]}", argv[1:])
     options = _parser().parse_args(argv)
