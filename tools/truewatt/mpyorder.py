@@ -16,7 +16,7 @@ from truewatt.mpyscope import bound_in
 _ONE_BYTE = 127
 # Taken by the module's own first names, and by `__name__` and `__file__`.
 _SPARE = 4
-_BIG_TABLE, _OFTEN = 40, 4
+_BIG_TABLE, _OFTEN = 80, 4
 
 
 def frequent_first(source: str) -> str:
