@@ -44,7 +44,9 @@ def test_frequent_names_lead_in_modules_with_many():
 def test_a_big_module_has_its_built_ins_at_hand_unless_it_has_its_own():
     calls = "def f(x):\n    return len(x) + len(x) + len(x) + len(x) + max(x)\n"
     assert with_built_ins(calls) == calls
-    many = "".join(f"a{n} = {n}\n" for n in range(50))
+    many = "".join(f"a{n} = {n}\n" for n in range(100))
     assert with_built_ins(many + calls) == "len = len\n" + many + calls
+    middling = "".join(f"a{n} = {n}\n" for n in range(50))
+    assert with_built_ins(middling + calls) == middling + calls
     own = many + calls + "def len(x):\n    return 1\n"
     assert with_built_ins(own) == own
