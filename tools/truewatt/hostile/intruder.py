@@ -20,6 +20,7 @@ FIRST_FRAME = 0x8000
 READ, WRITE, READ_WRITE = 3, 16, 23
 MODBUS_BUSY = 6
 _AHEAD = 1000
+_TRIES = 3
 _frames: Iterator[int] = iter(range(FIRST_FRAME, 0xFFFF))
 
 Fate = tuple[int, int]
@@ -79,7 +80,19 @@ def answers(scene: Scene, board: str, epoch: int = 0) -> bool:
 
 
 def put(scene: Scene, board: str, code: int, data: bytes) -> Fate:
-    """Write a frame into a board's inbox, and what the board made of it."""
+    """Write a frame into a board's inbox, and what the board made of it.
+
+    A board tells of its last few frames only, and the gateway's push an intruder's out: then again.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            return _put_once(scene, board, code, data)
+        except TimeoutError:
+            time.sleep(0.1)
+    return _put_once(scene, board, code, data)
+
+
+def _put_once(scene: Scene, board: str, code: int, data: bytes) -> Fate:
     frame = next(_frames)
     for _ in range(50):
         reply = ask(scene, board, inbox_write(frame, code, data))
