@@ -1,6 +1,5 @@
 """Releases that a gateway brings to boards on a PTY, beside records and commands."""
 
-import asyncio
 import hashlib
 import json
 
@@ -42,13 +41,11 @@ def release(files=FILES):
 
 
 async def commanded(site, meter, data):
-    """Frames of the release may push out what became of the command: then again, as `Enforcer`."""
-    for _ in range(5):
-        try:
-            return await site.collector.command(meter.address, data)
-        except FrameLost:
-            await asyncio.sleep(0.1)
-    return await site.collector.command(meter.address, data)
+    """Frames of the release may push out what became of it: the relay tells then."""
+    try:
+        await site.collector.command(meter.address, data)
+    except FrameLost:
+        await site.until(lambda: meter.relays[0] == 0)
 
 
 def progress(site):
