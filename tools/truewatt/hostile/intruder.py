@@ -21,6 +21,7 @@ READ, WRITE, READ_WRITE = 3, 16, 23
 MODBUS_BUSY = 6
 _AHEAD = 1000
 _TRIES = 3
+_WINDOW_END = modbus_map.WINDOW + modbus_map.WINDOW_WORDS
 _frames: Iterator[int] = iter(range(FIRST_FRAME, 0xFFFF))
 
 Fate = tuple[int, int]
@@ -189,15 +190,28 @@ Shown = tuple[int, bytes]
 def in_window(
     address: int, change: Callable[[int, bytes], Shown]
 ) -> Callable[[bytes, bytes], bytes]:
-    """An `on_reply` that shows changed records in the window of the board at `address`."""
+    """An `on_reply` that shows changed records in the window of the board at `address`.
+
+    A master may read a window in two parts: the second is cut from what the first one began.
+    """
+    body = b""
 
     def on_reply(request: bytes, reply: bytes) -> bytes:
-        shown = request[0] == address and request[1] == READ_WRITE and reply[1] == READ_WRITE
-        size = struct.unpack(">H", reply[3:5])[0] if shown else 0
-        if not size:
+        nonlocal body
+        if request[0] != address or request[1] != reply[1]:
             return reply
-        code, data = change(reply[6], reply[7 : 7 + size])
-        body = (struct.pack(">HH", len(data), code) + words(data)).ljust(reply[2], b"\0")
-        return reply[:3] + body
+        (start,) = struct.unpack(">H", request[2:4])
+        if request[1] == READ_WRITE and struct.unpack(">H", reply[3:5])[0]:
+            data = reply[7 : 7 + struct.unpack(">H", reply[3:5])[0]]
+            code, data = change(reply[6], data)
+            body = struct.pack(">HH", len(data), code) + words(data)
+            return reply[:3] + _part(body, 0, reply[2])
+        if request[1] == READ and body and modbus_map.WINDOW < start < _WINDOW_END:
+            return reply[:3] + _part(body, 2 * (start - modbus_map.WINDOW), reply[2])
+        return reply
 
     return on_reply
+
+
+def _part(body: bytes, begin: int, size: int) -> bytes:
+    return body[begin : begin + size].ljust(size, b"\0")
