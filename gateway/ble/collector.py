@@ -12,24 +12,21 @@ from gateway.ble.agent import Agent
 from gateway.ble.errors import BleLost
 from gateway.ble.passkeys import passkey
 from gateway.ble.session import Session
-from gateway.collect.errors import CollectError, RecordsHeld, UnknownBoard
+from gateway.collect.errors import CollectError
 from gateway.collect.tools import Tools
 from gateway.config import BleConfig
-from gateway.ingest import Arrival, Ingest, Taken
+from gateway.ingest import Arrival, Ingest
 from gateway.mqtt.acker import Acker
 from gateway.mqtt.boards import Boards, split_status
 from gateway.mqtt.errors import BadMessage
-from gateway.store import Head, StoreError
+from gateway.mqtt.settling import Settling
 from wireformat import ble_map as b
-from wireformat import mqtt_map as m
-from wireformat.control import Ack
 from wireformat.schema import MAX_RECORD_BYTES
 
 BEACON_S = 45
 """A board drops a central that has had nothing genuine to say for 180 s; the time is genuine."""
 
 BATCH = 256
-STORE_RETRY_S = 1.0
 
 
 class BleCollector:
@@ -45,11 +42,11 @@ class BleCollector:
         ]
         own = replace(tools, beacon_s=min(tools.beacon_s, BEACON_S))
         self.boards = Boards(own, self._publish, "ble")
-        self.acker = Acker(tools, self._deliver_ack)
+        self.acker = Acker(tools, self.boards.deliver_ack)
         self.ingest = Ingest(tools)
+        self._settling = Settling(tools, self.ingest, self.boards, self.acker, _key, self._odd)
         self.counts: dict[str, int] = {}
         self._queue: asyncio.Queue[tuple[Session, Arrival]] = asyncio.Queue()
-        self._heads: dict[bytes, Head] = {}
 
     @property
     def waiting(self) -> int:
@@ -58,8 +55,7 @@ class BleCollector:
 
     async def run(self) -> None:
         """Collect for ever."""
-        store = self._tools.store
-        self._heads = await store.run(store.store.heads)
+        await self._settling.load()
         try:
             async with asyncio.TaskGroup() as group:
                 for session in self.sessions:
@@ -103,7 +99,7 @@ class BleCollector:
             # Who it says it is; what it sends is admitted by its signature alone.
             session.device = split_status(payload, session.name)[0].device
             if self.boards.heard(session.device, payload):
-                self._ack_again(session.device)
+                self._settling.ack_again(session.device)
         except CollectError as error:
             self._odd(error)
 
@@ -115,12 +111,6 @@ class BleCollector:
         session.received()
         self._queue.put_nowait((session, arrival))
 
-    def _ack_again(self, device: bytes) -> None:
-        """A board that waits for an ack may have lost it: with what is committed, nothing more."""
-        head = self._heads.get(device)
-        if head is not None:
-            self.acker.ack(device, head)
-
     # ---- the way of a batch --------------------------------------------------------------------
 
     async def _settle(self) -> None:
@@ -130,44 +120,12 @@ class BleCollector:
                 batch.append(self._queue.get_nowait())
             arrivals = [arrival for _, arrival in batch]
             await self.ingest.examine(arrivals)
-            taken = await self._commit(arrivals)
+            taken = await self._settling.commit(arrivals)
             for session, _ in batch:
                 session.committed()
-            self._tell(taken)
-
-    async def _commit(self, arrivals: list[Arrival]) -> Taken:
-        """Until it succeeds: as long as the store can't commit, nothing is acked."""
-        while True:
-            try:
-                taken = await self.ingest.settle(arrivals)
-            except StoreError as error:
-                self._notice("store", error)
-                await asyncio.sleep(STORE_RETRY_S)
-            else:
-                self._tools.notices.clear("store")
-                return taken
-
-    def _tell(self, taken: Taken) -> None:
-        """Acks, and what is wrong with whom."""
-        self._heads.update(taken.heads)
-        for device, head in taken.heads.items():
-            self.acker.ack(device, head)
-            board = self.boards.seen(device)
-            held = taken.held.get(device)
-            if board is not None:
-                board.held = held.code if held else ""
-            if held is None:
-                self._tools.notices.clear(_key(device))
-        for device, refusal in taken.held.items():
-            self._notice(_key(device), RecordsHeld(str(refusal), _key(device)))
-        for device in taken.unknown:
-            self._odd(UnknownBoard(f"board {device.hex()}", _key(device)))
+            self._settling.tell(taken)
 
     # ---- what goes -----------------------------------------------------------------------------
-
-    def _deliver_ack(self, device: bytes, data: bytes) -> bool:
-        board = self.boards.seen(device)
-        return board is None or bool(self.boards.send(board, Ack.CODE, data, m.ACK))
 
     def _publish(self, device: bytes, leaf: str, payload: bytes) -> None:
         for session in self.sessions:
@@ -196,7 +154,7 @@ class BleCollector:
         self.counts[error.code] = self.counts.get(error.code, 0) + 1
         self._notice(f"ble {error.code}", error)
 
-    def _notice(self, key: str, error: CollectError | StoreError) -> None:
+    def _notice(self, key: str, error: CollectError) -> None:
         self._tools.notices.report(key, error, self._tools.clock.unix_ms())
 
 

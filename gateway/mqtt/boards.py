@@ -23,7 +23,7 @@ from gateway.collect.tools import Tools
 from gateway.mqtt.errors import BadMessage, TopicMismatch
 from wireformat import codes, cose
 from wireformat import mqtt_map as m
-from wireformat.control import Beacon, Certificate, Command
+from wireformat.control import Ack, Beacon, Certificate, Command
 from wireformat.modbus_map import INBOX_STATUS_FRAMES
 
 SILENT_S = 180
@@ -146,6 +146,11 @@ class Boards:
             return False
         board.told_ms[what] = now_ms
         return True
+
+    def deliver_ack(self, device: bytes, data: bytes) -> bool:
+        """Send a signed ack; False if the link can't take it now. Who is gone needs none."""
+        board = self.seen(device)
+        return board is None or bool(self.send(board, Ack.CODE, data, m.ACK))
 
     def send(self, board: MqttBoard, code: int, data: bytes, leaf: str = m.CMD) -> int:
         """Publish one frame; its id, or 0 if the link can't take it now."""

@@ -8,7 +8,7 @@ import ssl
 import sys
 from functools import lru_cache
 
-from gateway.collect.errors import CollectError, RecordsHeld, UnknownBoard
+from gateway.collect.errors import CollectError
 from gateway.collect.tools import Tools
 from gateway.config import MqttConfig
 from gateway.ingest import Arrival, Ingest, Taken
@@ -27,9 +27,8 @@ from gateway.mqtt.errors import (
 from gateway.mqtt.intake import Intake, Waiting, confirm
 from gateway.mqtt.line import Line
 from gateway.mqtt.packets import Message
-from gateway.store import Head, StoreError
+from gateway.mqtt.settling import Settling
 from wireformat import mqtt_map as m
-from wireformat.control import Ack
 from wireformat.errors import WireError
 
 BATCH_LEAST, BATCH_MOST, SETTLE_S = 1000, 4000, 0.15
@@ -39,8 +38,6 @@ fewer pages each changes; but a command's row in the store waits as long."""
 SWITCH_S = 0.0005
 """How long a thread may keep the interpreter from the event loop, which serves buses too, and from
 one that has just checked a signature: at the usual 5 ms, two would check 400 a second meanwhile."""
-
-STORE_RETRY_S = 1.0
 
 ODD_S = 600
 """How long an odd message stays among the notices, in the run's clock."""
@@ -61,10 +58,10 @@ class MqttCollector:
         self._most = BATCH_LEAST
         self.ingest = Ingest(tools)
         self.boards = Boards(tools, self._publish)
-        self.acker = Acker(tools, self._deliver_ack)
+        self.acker = Acker(tools, self.boards.deliver_ack)
+        self._settling = Settling(tools, self.ingest, self.boards, self.acker, _name, self._odd)
         self.counts: dict[str, int] = {}
         self._odd_ms: dict[str, int] = {}
-        self._heads: dict[bytes, Head] = {}
 
     @property
     def is_open(self) -> bool:
@@ -79,8 +76,7 @@ class MqttCollector:
     async def run(self) -> None:
         """Collect for ever."""
         sys.setswitchinterval(SWITCH_S)
-        store = self._tools.store
-        self._heads = await store.run(store.store.heads)
+        await self._settling.load()
         try:
             async with asyncio.TaskGroup() as group:
                 if self.broker is not None:
@@ -148,14 +144,8 @@ class MqttCollector:
         if not payload:
             self.boards.gone(device)
         elif self.boards.heard(device, payload):
-            self._ack_again(device)
+            self._settling.ack_again(device)
         return False
-
-    def _ack_again(self, device: bytes) -> None:
-        """A board that waits for an ack may have lost it: with what is committed, nothing more."""
-        head = self._heads.get(device)
-        if head is not None:
-            self.acker.ack(device, head)
 
     # ---- the way of a batch --------------------------------------------------------------------
 
@@ -176,40 +166,13 @@ class MqttCollector:
             self._tell(taken)
 
     async def _commit(self, batch: list[Waiting]) -> Taken:
-        """Until it succeeds: as long as the store can't commit, nothing is acked."""
-        arrivals = [waiting.arrival for waiting in batch]
-        while True:
-            try:
-                taken = await self.ingest.settle(arrivals)
-            except StoreError as error:
-                self._tools.notices.report("store", error, self._tools.clock.unix_ms())
-                await asyncio.sleep(STORE_RETRY_S)
-            else:
-                self._tools.notices.clear("store")
-                return taken
+        return await self._settling.commit([waiting.arrival for waiting in batch])
 
     def _tell(self, taken: Taken) -> None:
-        """Acks, and what is wrong with whom."""
-        self._heads.update(taken.heads)
-        for device, head in taken.heads.items():
-            self.acker.ack(device, head)
-            board = self.boards.seen(device)
-            held = taken.held.get(device)
-            if board is not None:
-                board.held = held.code if held else ""
-            if held is None:
-                self._tools.notices.clear(_name(device))
-        for device, refusal in taken.held.items():
-            self._notice(_name(device), RecordsHeld(str(refusal), _name(device)))
-        for device in taken.unknown:
-            self._odd(UnknownBoard(f"board {device.hex()}", _name(device)))
+        self._settling.tell(taken)
         for signer, claimed in taken.elsewhere:
             what = f"a record of {signer.hex()} under the topic of {claimed.hex()}"
             self._odd(TopicMismatch(what, _name(claimed)))
-
-    def _deliver_ack(self, device: bytes, data: bytes) -> bool:
-        board = self.boards.seen(device)
-        return board is None or bool(self.boards.send(board, Ack.CODE, data, m.ACK))
 
     def _publish(self, device: bytes, leaf: str, payload: bytes) -> None:
         connection = self._talk.connection
