@@ -1,7 +1,6 @@
 """A gateway's collecting half around test boards: real store, real admission, real PTY."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from gateway.signer import Signer
 from gateway.store import Store
 from gateway.store_thread import StoreThread
 from gateway.tests.board_server import BoardServer, PtyBus
+from gateway.tests.running import Running
 from gateway.tests.signing import CHAIN, T0, seal
 from gateway.updates.queue import Updates
 from ledger.clock import Clock
@@ -41,8 +41,10 @@ def certificate(seed: bytes, role: int, serial: int) -> bytes:
     )
 
 
-class Site:
+class Site(Running):
     """Use as `async with Site(tmp_path) as site`, then `site.start({address: board, ...})`."""
+
+    PATIENCE_S = 8.0
 
     def __init__(self, folder: Path, speed: float = 60.0) -> None:
         self.folder = folder
@@ -55,7 +57,6 @@ class Site:
         self.collector: Collector
         self.bus: PtyBus
         self.time_is_sound = True
-        self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Site":
         return self
@@ -93,27 +94,7 @@ class Site:
             updates=Updates(self.folder / "updates", self.clock),
         )
         self.collector = Collector(tools, (config,))
-        self._task = asyncio.create_task(self.collector.run())
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
-
-    async def until(self, what: Callable[[], object], seconds: float = 8.0) -> None:
-        """Wait until `what()` holds; fails the test if it doesn't, or if collection ended."""
-        for _ in range(int(seconds / 0.01)):
-            if what():
-                return
-            if self._task is not None and self._task.done():
-                self._task.result()
-            await asyncio.sleep(0.01)
-        raise AssertionError(f"not within {seconds} s; notices: {self.open_codes()}")
-
-    def open_codes(self) -> dict[str, str]:
-        return {key: notice.error.code for key, notice in self.notices.open().items()}
+        self.begin(self.collector.run())
 
     def held(self, board: BoardServer) -> list[bytes]:
         """The board's records in the store."""

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from gateway.notices import Notices
 from gateway.signer import Signer
 from gateway.store import Store
 from gateway.store_thread import StoreThread
+from gateway.tests.running import Running
 from ledger.clock import Clock
 from truewatt.emulator.ble.air import Air
 from truewatt.emulator.ble.bluez import Bluez
@@ -61,8 +61,10 @@ class BleBench(Workbench):
         return signed(command, self.authority)
 
 
-class BleSite:
+class BleSite(Running):
     """Use as `async with BleSite(folder) as site`: air, BlueZ and board; `start` the gateway."""
+
+    PATIENCE_S = 45.0
 
     def __init__(self, folder: Path, speed: int = SPEED, **board: Any) -> None:
         self.folder, self.speed, self._board = folder, speed, board
@@ -70,7 +72,6 @@ class BleSite:
         self.thread = StoreThread(self.store)
         self.directory, self.notices = Directory(), Notices()
         self.directory.set_control(5, self.certificates()[1])
-        self._task: asyncio.Task[None] | None = None
         self._stack = contextlib.AsyncExitStack()
 
     def certificates(self) -> tuple[bytes, bytes]:
@@ -131,25 +132,10 @@ class BleSite:
         config = BleConfig("hci0", (self.bench.name,), self.passkeys)
         self.collector = BleCollector(tools, config)
         self.session = self.collector.sessions[0]
-        self._task = asyncio.create_task(self.collector.run())
+        self.begin(self.collector.run())
 
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
-
-    async def until(self, what: Callable[[], object], seconds: float = 45.0) -> None:
-        for _ in range(int(seconds / 0.02)):
-            if what():
-                return
-            if self._task is not None and self._task.done():
-                self._task.result()
-            await asyncio.sleep(0.02)
-        raise AssertionError(
-            f"not within {seconds} s; notices: {self.open_codes()}; {self.bench.console()[-3000:]}"
-        )
+    def said(self) -> str:
+        return self.bench.console()[-3000:]
 
     def open_codes(self) -> dict[str, str]:
         return {key: str(notice.error) for key, notice in self.notices.open().items()}

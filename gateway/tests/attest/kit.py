@@ -1,7 +1,6 @@
 """A gateway's collecting half around emulated commercial devices: real store, bus, PTY, keys."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from gateway.notices import Notices
 from gateway.signer import Signer
 from gateway.store import Store
 from gateway.store_thread import StoreThread
+from gateway.tests.running import Running
 from gateway.tests.signing import CHAIN, T0, seal
 from gateway.tests.site import CONTROL, GATEWAY, ROOT_KEY, certificate
 from ledger.clock import Clock
@@ -29,8 +29,10 @@ from wireformat.control import Command
 from wireformat.registry import open_signed
 
 
-class Devices:
+class Devices(Running):
     """`async with Devices(folder) as site`, then `site.start(line's devices, configs)`."""
+
+    PATIENCE_S = 15.0
 
     def __init__(self, folder: Path, speed: float = 300.0, start_s: int = T0) -> None:
         self.folder = folder
@@ -43,7 +45,6 @@ class Devices:
         self.line: MeterLine | None = None
         self.time_is_sound = True
         self.collector: Collector
-        self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Devices":
         return self
@@ -95,26 +96,7 @@ class Devices:
             return places(tools, self.folder, Trust(CHAIN, 1, ROOT_KEY), bus, config)
 
         self.collector = Collector(tools, (config,), attested, make_bus)
-        self._task = asyncio.create_task(self.collector.run())
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
-
-    async def until(self, what: Callable[[], object], seconds: float = 15.0) -> None:
-        for _ in range(int(seconds / 0.01)):
-            if what():
-                return
-            if self._task is not None and self._task.done():
-                self._task.result()
-            await asyncio.sleep(0.01)
-        raise AssertionError(f"not within {seconds} s; notices: {self.codes()}")
-
-    def codes(self) -> dict[str, str]:
-        return {key: notice.error.code for key, notice in self.notices.open().items()}
+        self.begin(self.collector.run())
 
     def records(self, name: str) -> list:
         """The device's records, opened, in their order."""

@@ -275,7 +275,7 @@ def test_a_device_that_is_revoked_is_let_go_at_once(tmp_path):
         assert device.limit_w == 4968
         site.enrol("c1", relays=1, revoked=True)
         await site.until(lambda: device.limit_w == 11_040)
-        await site.until(lambda: site.codes() == {"c1": "revoked_board"})
+        await site.until(lambda: site.open_codes() == {"c1": "revoked_board"})
         count = len(site.records("c1"))
         await asyncio.sleep(0.5)
         assert len(site.records("c1")) == count
@@ -308,7 +308,7 @@ def test_another_device_at_the_address_is_neither_signed_for_nor_written_to(tmp_
         site.plug(EmulatedStorage(21, site.clock.mono_ms, serial="B77"), wallbox)
         site.enrol("b1", relays=1)
         site.start(config)
-        await site.until(lambda: site.codes() == {"b1": "wrong_meter"})
+        await site.until(lambda: site.open_codes() == {"b1": "wrong_meter"})
         assert says in str(site.notices.open()["b1"].error)
         assert site.records("b1") == []
         assert wallbox.written == []

@@ -38,7 +38,7 @@ def test_a_reading_each_minute_with_the_meters_own_register(tmp_path):
         reading = site.readings("t1")[0]
         assert reading.channels == [[5_000_000, 2000, -1500, 1500, 0]]
         assert (reading.voltage_dv, reading.max_ma) == (2304, 4500)
-        assert site.codes() == {}
+        assert site.open_codes() == {}
         check_chain(list(site.store.records(site.signer("t1").address)))
         assert len(site.store.outbox) == len(site.records("t1"))
 
@@ -49,11 +49,11 @@ def test_nothing_is_signed_before_the_registry_and_the_ledger_say_so(tmp_path):
     async def scenario(site):
         site.plug(sdm())
         site.start(METER)
-        await site.until(lambda: site.codes() == {"t1": "unknown_board"})
+        await site.until(lambda: site.open_codes() == {"t1": "unknown_board"})
         assert site.signer("t1").address in site.directory.wanted
         # What an earlier run proved is not enough: this store may be a restored one.
         site.enrol("t1", fresh=False)
-        await site.until(lambda: site.codes() == {})
+        await site.until(lambda: site.open_codes() == {})
         await site.until(lambda: site.collector.workers[0].places[0].seen.held)
         assert site.records("t1") == []
         site.enrol("t1", last=Head(8, 3, b"\x07" * 32, 0))
@@ -73,7 +73,7 @@ def test_an_unplugged_meter_is_told_once_and_does_not_hold_up_the_other(tmp_path
         site.start(METER, MeterConfig(8, "h1", "sdm120", max_power_w=20_000))
         await site.until(lambda: site.readings("t1") and site.readings("h1"))
         dead.silent = True
-        await site.until(lambda: site.codes() == {"t1": "no_reply"})
+        await site.until(lambda: site.open_codes() == {"t1": "no_reply"})
         before = len(site.readings("h1"))
         await site.until(lambda: len(site.readings("h1")) >= before + 4)
         told = [codes.EV_BOOT, codes.EV_SENSOR_FAULT]
@@ -93,7 +93,7 @@ def test_another_model_at_the_address_is_told_by_name_and_signed_for_never(tmp_p
         site.plug(sdm("em340"))
         site.enrol("t1")
         site.start(METER)
-        await site.until(lambda: site.codes() == {"t1": "wrong_meter"})
+        await site.until(lambda: site.open_codes() == {"t1": "wrong_meter"})
         assert site.readings("t1") == []
 
     run(tmp_path, scenario)
@@ -107,7 +107,7 @@ def test_a_lost_adapter_comes_back_by_itself(tmp_path):
         site.start(METER)
         await site.until(lambda: site.readings("t1"))
         site.unplug()
-        await site.until(lambda: site.codes().get("plant") == "bus_lost")
+        await site.until(lambda: site.open_codes().get("plant") == "bus_lost")
         count = len(site.readings("t1"))
         site.plug(meter)
         await site.until(lambda: len(site.readings("t1")) > count)
@@ -129,12 +129,12 @@ def test_a_meter_on_modbus_tcp_is_read_and_found_again_after_its_port_was_gone(t
         await site.until(lambda: site.readings("t1"))
         assert site.readings("t1")[0].channels[0][0] == 77_700
         await server.stop()
-        await site.until(lambda: site.codes().get("plant") == "bus_lost")
+        await site.until(lambda: site.open_codes().get("plant") == "bus_lost")
         count = len(site.readings("t1"))
         again = MeterTcp([meter])
         await again.start(number)
         await site.until(lambda: len(site.readings("t1")) > count)
-        assert site.codes() == {}
+        assert site.open_codes() == {}
         await site.stop()
         await again.stop()
 

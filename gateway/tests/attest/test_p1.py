@@ -89,7 +89,7 @@ def test_telegrams_become_signed_readings_with_all_tariffs_together(tmp_path):
         assert (reading.voltage_dv, reading.max_ma) == (2301, 5000)
         port.data = telegram(1234.600)
         await site.until(lambda: site.readings("house")[-1].channels[0][0] == 1_334_601)
-        assert site.codes() == {}
+        assert site.open_codes() == {}
 
     with_port(tmp_path, scenario)
 
@@ -99,7 +99,7 @@ def test_another_meter_is_refused_by_its_serial_number(tmp_path):
         port.data = telegram(serial="K8EG0041")
         site.enrol("house")
         site.start(METER)
-        await site.until(lambda: site.codes() == {"house": "wrong_meter"})
+        await site.until(lambda: site.open_codes() == {"house": "wrong_meter"})
         assert site.records("house") == []
 
     with_port(tmp_path, scenario)
@@ -118,7 +118,7 @@ def test_noise_is_no_reading_and_fills_no_memory(tmp_path, monkeypatch, spoil):
         }[spoil]
         site.enrol("house")
         site.start(METER)
-        await site.until(lambda: site.codes().get("house") == "garbled_reply")
+        await site.until(lambda: site.open_codes().get("house") == "garbled_reply")
         assert site.records("house") == []
         bus = site.collector.workers[0].bus
         assert len(bus._buffer) <= 8192
@@ -137,7 +137,7 @@ def test_a_silent_port_is_told(tmp_path, monkeypatch):
         site.start(METER)
         await site.until(lambda: site.readings("house"))
         port.quiet = True
-        await site.until(lambda: site.codes().get("house") in ("no_reply", "garbled_reply"))
+        await site.until(lambda: site.open_codes().get("house") in ("no_reply", "garbled_reply"))
 
     with_port(tmp_path, scenario)
 

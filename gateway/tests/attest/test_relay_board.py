@@ -97,7 +97,7 @@ def test_another_device_at_its_address_is_told(tmp_path):
         site.plug(EmulatedStorage(51, site.clock.mono_ms))
         site.enrol("r1", relays=RELAYS)
         site.start(CONFIG)
-        await site.until(lambda: "wrong_meter" in site.codes().values())
+        await site.until(lambda: "wrong_meter" in site.open_codes().values())
 
     run(tmp_path, scenario)
 

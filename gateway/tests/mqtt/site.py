@@ -1,8 +1,5 @@
 """A gateway's MQTT half around test boards that speak through paho, over a real broker."""
 
-import asyncio
-import contextlib
-from collections.abc import Callable
 from pathlib import Path
 
 import paho.mqtt.client as paho
@@ -17,6 +14,7 @@ from gateway.signer import Signer
 from gateway.store import Store
 from gateway.store_thread import StoreThread
 from gateway.tests.board_server import BoardServer
+from gateway.tests.running import Running
 from gateway.tests.signing import CHAIN, T0
 from gateway.tests.site import CONTROL, GATEWAY, ROOT_KEY, certificate
 from ledger.clock import Clock
@@ -77,7 +75,7 @@ class PahoBoard(BoardServer):
             self.client.publish(topic or self.topic(m.REC), bytes((code,)) + data, 1)
 
 
-class MqttSite:
+class MqttSite(Running):
     """Use as `async with MqttSite(folder, port) as site`. Keys and chain: the test boards'."""
 
     chain_id, start_s = CHAIN, T0
@@ -97,7 +95,6 @@ class MqttSite:
         self.directory.set_control(5, self.certificates()[1])
         self.config = MqttConfig("127.0.0.1", port, **config)
         self.boards: list[PahoBoard] = []
-        self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "MqttSite":
         self.start()
@@ -121,14 +118,7 @@ class MqttSite:
             (3, self.certificates()[0]),
         )
         self.collector = MqttCollector(tools, self.config, AREA, "gw")
-        self._task = asyncio.create_task(self.collector.run())
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        self.begin(self.collector.run())
 
     def board(self, number: int, records: int = 5, enrol: bool = True, **kwargs) -> PahoBoard:
         board = PahoBoard(number, self.clock, self.port, **kwargs)
@@ -139,19 +129,8 @@ class MqttSite:
         self.boards.append(board)
         return board
 
-    async def until(self, what: Callable[[], object], seconds: float = 20.0) -> None:
-        for _ in range(int(seconds / 0.02)):
-            if what():
-                return
-            if self._task is not None and self._task.done():
-                self._task.result()
-            await asyncio.sleep(0.02)
-        raise AssertionError(
-            f"not within {seconds} s; notices: {self.open_codes()}, odd: {self.collector.counts}"
-        )
-
-    def open_codes(self) -> dict[str, str]:
-        return {key: notice.error.code for key, notice in self.notices.open().items()}
+    def said(self) -> str:
+        return f"odd: {self.collector.counts}"
 
     def held(self, board: BoardServer) -> list[bytes]:
         return [row[3] for row in self.store.records(board.address)]
