@@ -7,8 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from nacl.signing import SigningKey
-from workbench import AREA, CHAIN, NOW_S, Workbench, signed
+from workbench import CHAIN, GATEWAY, NOW_S, Workbench, certificates, signed
 
 from gateway.admit import Admission, Board, Rules
 from gateway.ble.collector import BleCollector
@@ -25,9 +24,8 @@ from truewatt.emulator.ble.air import Air
 from truewatt.emulator.ble.bluez import Bluez
 from truewatt.emulator.ble.dbus_daemon import DBusDaemon
 from wireformat import ble_map, codes
-from wireformat.control import Certificate, Command
+from wireformat.control import Command
 
-GATEWAY, AUTHORITY, ROOT = (SigningKey(bytes([n]) * 32) for n in (2, 3, 1))
 SPEED = 10
 
 
@@ -71,22 +69,8 @@ class BleSite(Running):
         self.store = Store.open(folder / "gateway.db")
         self.thread = StoreThread(self.store)
         self.directory, self.notices = Directory(), Notices()
-        self.directory.set_control(5, self.certificates()[1])
+        self.directory.set_control(5, certificates()[1])
         self._stack = contextlib.AsyncExitStack()
-
-    def certificates(self) -> tuple[bytes, bytes]:
-        rows = ((codes.ACK, GATEWAY, 3), (codes.CONTROL, AUTHORITY, 5))
-        ack, control = (
-            signed(
-                Certificate(
-                    role=role, area=AREA, public_key=bytes(key.verify_key), serial=serial,
-                    expires_s=NOW_S + 10**7,
-                ),
-                ROOT,
-            )
-            for role, key, serial in rows
-        )  # fmt: skip
-        return ack, control
 
     async def __aenter__(self) -> "BleSite":
         stack = await self._stack.__aenter__()
@@ -127,7 +111,7 @@ class BleSite(Running):
             self.directory,
             Signer(bytes(GATEWAY), CHAIN),
             self.notices,
-            (3, self.certificates()[0]),
+            (3, certificates()[0]),
         )
         config = BleConfig("hci0", (self.bench.name,), self.passkeys)
         self.collector = BleCollector(tools, config)

@@ -4,7 +4,7 @@ import socket
 import threading
 import time
 
-from test_whole_board import started, wait_for
+from workbench import started, wait_for
 
 from truewatt.emulator.wires.pins import bind_unix
 from wireformat import codes

@@ -4,31 +4,11 @@ import random
 import struct
 import time
 
-from workbench import FAR_S, NOW_S, Workbench
+from workbench import FAR_S, NOW_S, started, wait_for
 
 from wireformat import codes, identity, modbus_map
 
 BOOT, READING, FEEDER, EVENT, OUTCOME = 0, 1, 4, 5, 7
-
-
-def started(bench: Workbench) -> Workbench:
-    """Power on; certificates and time as a gateway gives them."""
-    bench.board.start()
-    bench.wait_for_bus()
-    bench.certify()
-    assert bench.set_time() == (codes.INBOX_ACCEPTED, codes.R_NONE)
-    return bench
-
-
-def wait_for(bench: Workbench, what, timeout_s: float = 10):
-    """Poll the chain until `what(records)` is true; the records."""
-    end = time.monotonic() + timeout_s
-    while time.monotonic() < end:
-        records = bench.records()
-        if what(records):
-            return records
-        time.sleep(0.1)
-    raise TimeoutError(f"{[item[1] for item in records]}\n{bench.console()}")
 
 
 def events(records) -> list[int]:

@@ -34,6 +34,28 @@ def crc16(data: bytes) -> bytes:
     return struct.pack("<H", crc)
 
 
+ROOT, GATEWAY, AUTHORITY = (SigningKey(bytes([n]) * 32) for n in (1, 2, 3))
+
+
+def certificates() -> tuple[bytes, bytes]:
+    """For acks (serial 3) and control (serial 5), as the gateway of a site has them."""
+    rows = ((codes.ACK, GATEWAY, 3), (codes.CONTROL, AUTHORITY, 5))
+    ack, control = (
+        signed(
+            Certificate(
+                role=role,
+                area=AREA,
+                public_key=bytes(key.verify_key),
+                serial=serial,
+                expires_s=NOW_S + 10**7,
+            ),
+            ROOT,
+        )
+        for role, key, serial in rows
+    )
+    return ack, control
+
+
 def signed(record: Record, key: SigningKey) -> bytes:
     """The bytes of a record signed by `key` (libsodium)."""
     unsigned = Unsigned(record, bytes(key.verify_key), CHAIN)
@@ -96,7 +118,7 @@ class Workbench:
         speed: int = 1,
         **spec: Any,
     ) -> None:
-        self.root, self.gateway, self.authority = (SigningKey(bytes([n]) * 32) for n in (1, 2, 3))
+        self.root, self.gateway, self.authority = ROOT, GATEWAY, AUTHORITY
         folder.mkdir(parents=True, exist_ok=True)
         self.bus, self.metering = Line(folder / "uart1"), Line(folder / "uart2")
         self.modules = Modules(
@@ -295,3 +317,23 @@ def config(root: SigningKey) -> dict[str, Any]:
         "journal_kib": 64,
         "wdt_ms": 30000,
     }
+
+
+def started(bench: Workbench) -> Workbench:
+    """Power on; certificates and time as a gateway gives them."""
+    bench.board.start()
+    bench.wait_for_bus()
+    bench.certify()
+    assert bench.set_time() == (codes.INBOX_ACCEPTED, codes.R_NONE)
+    return bench
+
+
+def wait_for(bench: Workbench, what: Any, timeout_s: float = 10) -> Any:
+    """Poll the chain until `what(records)` is true; the records."""
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        records = bench.records()
+        if what(records):
+            return records
+        time.sleep(0.1)
+    raise TimeoutError(f"{[item[1] for item in records]}\n{bench.console()}")

@@ -3,16 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-from nacl.signing import SigningKey
-from workbench import AREA, CHAIN, NOW_S, Workbench, signed
+from workbench import CHAIN, GATEWAY, NOW_S, Workbench, certificates, signed
 
 from gateway.admit import Board
 from gateway.directory import Entry
 from gateway.tests.mqtt.site import MqttSite
 from wireformat import codes
-from wireformat.control import Certificate, Command
+from wireformat.control import Command
 
-GATEWAY, AUTHORITY, ROOT = (SigningKey(bytes([n]) * 32) for n in (2, 3, 1))
+PATIENCE_S = 45
 
 
 class RadioBench(Workbench):
@@ -50,21 +49,19 @@ class RadioSite(MqttSite):
     signing_seed = bytes(GATEWAY)
 
     def certificates(self) -> tuple[bytes, bytes]:
-        rows = ((codes.ACK, GATEWAY, 3), (codes.CONTROL, AUTHORITY, 5))
-        ack, control = (
-            signed(
-                Certificate(
-                    role=role, area=AREA, public_key=bytes(key.verify_key), serial=serial,
-                    expires_s=NOW_S + 10**7,
-                ),
-                ROOT,
-            )
-            for role, key, serial in rows
-        )  # fmt: skip
-        return ack, control
+        return certificates()
 
     def enrol(self, bench: RadioBench) -> None:
         self.directory.put(Entry(bench.registered()))
 
     def stored(self, bench: RadioBench) -> list[bytes]:
         return [row[3] for row in self.store.records(bench.address)]
+
+
+def well(site: RadioSite, bench: RadioBench) -> bool:
+    """It has the time and both certificates, and what it holds without an ack is of this moment."""
+    board = site.collector.boards.known.get(bench.address)
+    status = board and board.status
+    return bool(
+        status and status.clock_trusted and status.control_serial == 5 and status.unacked < 6
+    )

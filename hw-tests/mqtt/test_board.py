@@ -5,7 +5,7 @@ import asyncio
 
 import paho.mqtt.client as paho
 import pytest
-from mqtt_bench import RadioSite
+from mqtt_bench import PATIENCE_S, RadioSite, well
 
 from gateway.mqtt.setup import Setup
 from gateway.tests.mqtt.broker import EmbeddedBroker, RealBroker, free_port
@@ -14,8 +14,6 @@ from wireformat import mqtt_map as m
 from wireformat.chained import Outcome
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
-
-PATIENCE_S = 45
 
 
 def run(tmp_path, broker, scenario, **config):
@@ -28,13 +26,6 @@ def run(tmp_path, broker, scenario, **config):
             broker.kill()
 
     asyncio.run(whole())
-
-
-def well(site, bench):
-    """It has the time and both certificates, and what it holds without an ack is of this moment."""
-    board = site.collector.boards.known.get(bench.address)
-    status = board and board.status
-    return status and status.clock_trusted and status.control_serial == 5 and status.unacked < 6
 
 
 @pytest.mark.parametrize("kind", [RealBroker, EmbeddedBroker])

@@ -6,8 +6,7 @@ import time
 import paho.mqtt.client as paho
 import pytest
 from flood import COMMANDS, INTERVAL_S, Account, Flood, chained_at, forged_acks, strangers
-from mqtt_bench import RadioSite
-from test_board import PATIENCE_S, well
+from mqtt_bench import PATIENCE_S, RadioSite, well
 
 from gateway.collect.errors import FrameLost, FrameRefused
 from gateway.tests.mqtt.broker import RealBroker

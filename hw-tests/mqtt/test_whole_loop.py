@@ -2,84 +2,30 @@
 a contract to the relay, by the embedded broker or Modbus TCP, through a gateway's power cut."""
 
 import asyncio
-import contextlib
 import time
 
 import pytest
+from air_loop import METER, AirLoop
 
-from gateway.store import Store, StoreError
 from gateway.tests.mqtt.broker import free_port
-from ledger.rpc.client import RpcClient
-from truewatt.demo import runner, site
-from truewatt.demo.scenario import Scenario, board_config, plan_homes
-from truewatt.emulator.board import BoardSpec, EmulatedBoard
 from wireformat.chained import Outcome
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
-PATIENCE_S = 60.0
-METER = "m1"
 
-
-def radio_board(run_dir, scenario, name, environment=None):
-    lines = run_dir / "rig" / "tty"
-    spec = BoardSpec(
-        name=name,
-        uart1=None if name == METER else lines / f"{name}.uart1",
-        uart2=lines / f"{name}.uart2",
-        pins=run_dir / "rig" / f"{name}.pins",
-        spi=None if name == METER else run_dir / "rig" / f"{name}.spi",
-        arch=scenario.arch,
-        radio=name == METER,
-    )
-    return EmulatedBoard(run_dir / "boards" / name, spec, environment)
-
-
-class Loop:
+class Loop(AirLoop):
     def __init__(self, folder, monkeypatch, link):
-        monkeypatch.setattr(site, "make_board", radio_board)
-        scenario = Scenario(1, 1.0, 30.0, plan_homes(1, 1), start_min=16 * 60)
-        self.site = site.build(folder / "run", scenario, free_port(), lambda text: None)
+        super().__init__(folder, monkeypatch, lambda run_dir: {"radio": True})
         port = free_port()
-        config = board_config(scenario, METER, self.site.operator_root)
-        del config["bus"]
         air = {"ssid": "site", "port": port}
         if link == "mqtt":
             air["host"] = "127.0.0.1"
-        self.site.board(METER).provision(config | {link: air})
-        toml = self.site.gateway_config
-        blocks = toml.read_text().split("\n\n")
-        on_bus = [block for block in blocks if f'name = "{METER}"' not in block]
+        self.site.board(METER).provision(self.config | {link: air})
         way = f"[mqtt]\nembedded = true\nport = {port}\n"
         if link == "tcp":
             way = f'[[bus]]\nname = "air"\nport = "tcp://127.0.0.1:{port}"\n\n'
             way += f'[[bus.device]]\naddress = 1\nname = "{METER}"\n'
-        toml.write_text("\n\n".join([*on_bus, way]))
-        self.run = runner.Run(self.site, lambda text: None)
-
-    async def start(self):
-        async with RpcClient(self.site.rpc_url) as client:
-            await self.run.start(client)
-
-    def look(self, what):
-        path = self.site.run_dir / "gateway" / "gateway.db"
-        with contextlib.suppress(StoreError), contextlib.closing(Store.open_readonly(path)) as it:
-            return what(it)
-        return None
-
-    def rows(self):
-        address = self.site.addresses[METER]
-        return self.look(lambda store: [(row[2], row[3]) for row in store.records(address)]) or []
-
-    def until(self, what, name):
-        deadline = time.monotonic() + PATIENCE_S
-        while time.monotonic() < deadline:
-            self.run.supervisor.revive()
-            if what():
-                return
-            time.sleep(0.1)
-        log = (self.site.run_dir / "logs" / "gateway.log").read_text()
-        raise AssertionError(f"waited for {name}\n{log[-3000:]}")
+        self.reached_by(way)
 
 
 @pytest.mark.parametrize("link", ["mqtt", "tcp"])
