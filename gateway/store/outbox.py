@@ -62,6 +62,11 @@ class Outbox:
         row = self._database.one("SELECT count(*) FROM outbox")
         return int(row[0]) if row else 0
 
+    def outcomes(self) -> int:
+        """How many outcomes of commands wait."""
+        row = self._database.one("SELECT count(*) FROM outbox WHERE outcome = 1")
+        return int(row[0]) if row else 0
+
     def next(self, most: int, without: Collection[bytes] = ()) -> list[QueuedRecord]:
         """The `most` records that should go next, leaving out some devices.
 

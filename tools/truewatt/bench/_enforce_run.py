@@ -89,6 +89,7 @@ async def _measure(folder: Path, link: str, seconds: float, boards: int) -> Foun
             await switching
             busy = None if link == "mqtt" else _busy(before, street.buses(), seconds)
             await street.settled()
+            await street.on_ledger()
             waits = [bus["urgent"] for bus in street.status()["buses"]]
             street.stop()
             return Found(street.lives(since_ms), street.ends(since_ms), busy, waits)

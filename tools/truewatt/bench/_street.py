@@ -32,6 +32,8 @@ from wireformat.cose import KID_BYTES
 
 _ANY_PRICE, _NO_PRICE = 0, 1
 _SETTLE_S, _LEDGER_S = 60.0, 4.0
+_OUTCOMES_S = 300.0
+"""For outcomes to get to the ledger: a board's go behind what it recorded before them."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,20 @@ class Street:
             if counts.get("done", 0) and not counts.get("open", 0) + counts.get("delivered", 0):
                 await asyncio.sleep(_LEDGER_S)
                 return
+
+    async def on_ledger(self) -> None:
+        """Until no outcome waits for the ledger, or for five minutes."""
+        end_s = time.monotonic() + _OUTCOMES_S
+        while (waiting := self._outcomes()) and time.monotonic() < end_s:
+            progress(f"{waiting} outcomes wait for the ledger behind their boards' records")
+            await asyncio.sleep(2.0)
+        await asyncio.sleep(_LEDGER_S)
+
+    def _outcomes(self) -> int:
+        path = self.site.run_dir / "gateway" / "gateway.db"
+        with suppress(StoreError), closing(Store.open_readonly(path)) as store:
+            return store.outbox.outcomes()
+        return 0
 
     def _look(self) -> dict[str, int]:
         path = self.site.run_dir / "gateway" / "gateway.db"
