@@ -78,8 +78,11 @@ class Gate:
             reason = codes.R_BUSY
         return reason, (kind, envelope, key, fault, effect, record)
 
-    async def finish(self, frame: tuple) -> int:
-        """Check the signature of what was admitted, and do what it says."""
+    async def finish(self, frame: tuple, give_way: object = None) -> "int | None":
+        """Check the signature of what was admitted, and do what it says.
+
+        None, and nothing done, if `give_way()` came true during the check: then it comes again.
+        """
         if len(frame) == 2:
             # Firmware: what takes it is loaded only now.
             from update import entry
@@ -87,8 +90,9 @@ class Gate:
             return await entry.handle(self.node, *frame)
         kind, envelope, key, fault, effect, record = frame
         message = envelope.to_be_signed(cose.external_aad(kind.TYPE, self._owner.chain_id))
-        if not await self._owner.verify(key, message, envelope.signature):
-            return codes.R_BAD_SIGNATURE
+        genuine = await self._owner.verify(key, message, envelope.signature, give_way)
+        if not genuine:
+            return None if genuine is None else codes.R_BAD_SIGNATURE
         # The event loop ran during the check: another link may have brought the same frame.
         reason = fault(record)
         if reason:

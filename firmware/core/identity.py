@@ -11,12 +11,18 @@ from wireformat import identity
 from wireformat.schema import Record, Unsigned
 
 
-async def _finish(steps: object) -> object:
-    """Run a generator to its end, yielding to the event loop between slices."""
+async def _finish(steps: object, give_way: object = None) -> object:
+    """Run a generator to its end, yielding to the event loop between slices.
+
+    None if `give_way()` came true: there is one workspace, so a pause would hold up who waits.
+    """
     try:
         while True:
             next(steps)
             await asyncio.sleep_ms(0)
+            if give_way and give_way():
+                steps.close()
+                return None
     except StopIteration as end:
         return end.value
 
@@ -42,7 +48,9 @@ class Identity:
         await asyncio.sleep_ms(0)
         return unsigned.with_signature(signature)
 
-    async def verify(self, public_key: bytes, message: bytes, signature: bytes) -> bool:
-        """Whether `signature` over `message` is `public_key`'s."""
+    async def verify(
+        self, public_key: bytes, message: bytes, signature: bytes, give_way: object = None
+    ) -> "bool | None":
+        """Whether `signature` over `message` is `public_key`'s; None if `give_way()` came true."""
         async with self._curve:
-            return await _finish(ed25519.verify_steps(public_key, message, signature))
+            return await _finish(ed25519.verify_steps(public_key, message, signature), give_way)

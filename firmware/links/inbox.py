@@ -3,7 +3,8 @@
 A link owns one inbox with its own token bucket. Frame ids are the sender's; the same id with the
 same bytes is a repetition of a lost answer and is not processed again unless it was refused.
 What is not worth its curve work is refused as it arrives: it takes no place in the queue, and its
-status makes room before those of frames that still wait.
+status makes room before those of frames that still wait. A command waits for no check of another
+frame: that begins again behind it.
 """
 
 import asyncio
@@ -82,7 +83,12 @@ class Inbox:
                 await self._arrived.wait()
             self._liveness.beat(self._name)
             entry = self._next()
-            self._ended(entry, await self._gate.finish(entry.data))
+            give_way = None if entry.code == Command.CODE else self._has_command
+            reason = await self._gate.finish(entry.data, give_way)
+            if reason is None:
+                self._queue.append(entry)
+            else:
+                self._ended(entry, reason)
 
     def _ended(self, entry: Entry, reason: int) -> None:
         entry.data = None
@@ -90,6 +96,9 @@ class Inbox:
         entry.status = codes.INBOX_REFUSED if reason else codes.INBOX_ACCEPTED
         self.last_frame = entry.frame_id
         self.finished(entry)
+
+    def _has_command(self) -> bool:
+        return any(entry.code == Command.CODE for entry in self._queue)
 
     def _next(self) -> Entry:
         for index in range(len(self._queue)):

@@ -208,7 +208,7 @@ class Oracle:
         aad = cose.external_aad(kind.TYPE, self.chain_id)
         self.genuine = (key, bytes(envelope.to_be_signed(aad)), bytes(envelope.signature))
 
-    async def verify(self, public_key, message, signature):
+    async def verify(self, public_key, message, signature, give_way=None):
         self.asked += 1
         good = (public_key, bytes(message), bytes(signature)) == self.genuine
         self.held += good

@@ -17,14 +17,19 @@ class Gate:
 
     def __init__(self):
         self.seen = []
+        self.gave_way = []
 
     def admit(self, code, data, bucket):
         return codes.R_UNKNOWN_KEY if data[:1] == b"j" else codes.R_NONE, (code, data)
 
-    async def finish(self, frame):
-        self.seen.append(frame)
+    async def finish(self, frame, give_way=None):
         data = frame[1]
-        await asyncio.sleep_ms(0)
+        for _ in range(3):
+            await asyncio.sleep_ms(0)
+            if give_way and give_way():
+                self.gave_way.append(frame)
+                return None
+        self.seen.append(frame)
         return codes.R_BAD_SIGNATURE if data[:1] == b"x" else codes.R_NONE
 
 
@@ -100,6 +105,30 @@ def queue():
     expect("last frame", inbox.last_frame, 7)
 
 
+def giving_way():
+    """A command that comes while an ack is checked goes first; the ack is checked again after."""
+    gate = Gate()
+    inbox = Inbox(gate, Liveness())
+
+    async def run():
+        task = asyncio.create_task(inbox.run())
+        inbox.put(chunk(1, ACK, b"ack"))
+        await asyncio.sleep_ms(0)
+        await asyncio.sleep_ms(0)
+        expect("in its check", gate.seen, [])
+        inbox.put(chunk(2, COMMAND, b"cmd"))
+        inbox.put(chunk(3, COMMAND, b"two"))
+        await asyncio.sleep_ms(20)
+        task.cancel()
+
+    asyncio.run(run())
+    expect("once", gate.gave_way, [(ACK, b"ack")])
+    expect("each once", gate.seen, [(COMMAND, b"cmd"), (COMMAND, b"two"), (ACK, b"ack")])
+    ended = [(frame_id, codes.INBOX_ACCEPTED, 0) for frame_id in (3, 2, 1)]
+    expect("all accepted", statuses(inbox), ended)
+    expect("last frame", inbox.last_frame, 1)
+
+
 def flood():
     """What is refused at sight takes no place, in the queue or among what is reported."""
     gate = Gate()
@@ -130,6 +159,7 @@ def garbage():
 chunks()
 repeats()
 queue()
+giving_way()
 flood()
 garbage()
 print("ok")

@@ -74,7 +74,7 @@ class Owner:
     address = b""
     asked = 0
 
-    async def verify(self, key, message, signature):
+    async def verify(self, key, message, signature, give_way=None):
         good = (message, signature) in genuine_messages
         Owner.asked += 1
         if Owner.asked % CURVE_EACH == 0 and ed25519.verify(key, message, signature) != good:

@@ -31,15 +31,19 @@ def program(size):
 def _sliced(generator_function):
     def run(*args, **kwargs):
         steps = generator_function(*args, **kwargs)
-        while True:
-            start = _clock.ticks_us()
-            try:
-                value = next(steps)
-            except StopIteration as end:
+        try:
+            while True:
+                start = _clock.ticks_us()
+                try:
+                    value = next(steps)
+                except StopIteration as end:
+                    _slice(start)
+                    return end.value
                 _slice(start)
-                return end.value
-            _slice(start)
-            yield value
+                yield value
+        finally:
+            # Who gives up half-way closes this one; what it drives has buffers to give back.
+            steps.close()
 
     return run
 
