@@ -77,3 +77,21 @@ def test_the_same_seed_gives_the_same_mutants() -> None:
     seeds = [b'a = 1\nb = ["x"]\n']
     assert list(text_mutants(seeds, 50, 3)) == list(text_mutants(seeds, 50, 3))
     assert list(text_mutants(seeds, 50, 3)) != list(text_mutants(seeds, 50, 4))
+
+
+def test_a_parser_that_is_not_there_is_refused_with_those_that_are(capsys) -> None:
+    assert mutants.main(["--only", "P1 telegrams", "nonesuch"]) == 2
+    refused = capsys.readouterr()
+    assert "no parser 'nonesuch'" in refused.err
+    assert "P1 telegrams" in refused.err
+    assert refused.out == ""
+    assert mutants.main(["--boards", "--only", "nonesuch"]) == 2
+    assert "there are: rtu, tcp, mqtt, cbor" in capsys.readouterr().err
+
+
+def test_each_parser_gets_the_whole_count(capsys) -> None:
+    names = ["signed records", "RPC requests"]
+    assert [one.count for one in mutants.run(40, 1, names, lambda text: None, each=True)] == [
+        40
+    ] * 2
+    assert sum(one.count for one in mutants.run(40, 1, names, lambda text: None)) == 40

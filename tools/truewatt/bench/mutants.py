@@ -34,6 +34,10 @@ _TELL_EVERY_S = 5.0
 Say = Callable[[str], None]
 
 
+class UnknownParser(ValueError):
+    """`--only` names a parser that is not there."""
+
+
 @dataclass
 class Tally:
     """What came of one parser's mutants. `forged`: taken though nobody made them."""
@@ -112,17 +116,30 @@ def _crashed(tally: Tally) -> list[str]:
     return [name for name in tally.names if name.startswith("CRASH")]
 
 
-def run(count: int, seed: int, names: list[str], say: Say) -> list[Tally]:
-    """All campaigns, `count` mutants in all, shared out by the targets' weights."""
+def run(count: int, seed: int, names: list[str], say: Say, each: bool = False) -> list[Tally]:
+    """All campaigns, `count` mutants for `each`, or in all, shared out by the targets' weights.
+
+    Raises `UnknownParser` before the first.
+    """
     with TemporaryDirectory() as folder:
         chosen = [one for one in targets(Path(folder)) if not names or one.name in names]
         on_boards = [one for one in boards.TARGETS if not names or one.name in names]
+        known = [one.name for one in targets(Path(folder))]
+        _known(names, known + [one.name for one in boards.TARGETS])
         whole = sum(one.weight for one in chosen) + sum(one.weight for one in on_boards)
-        here = [campaign(one, max(count * one.weight // whole, 1), seed, say) for one in chosen]
-        there = [
-            _on_board(one, max(count * one.weight // whole, 1), seed, say) for one in on_boards
-        ]
+
+        def share(weight: int) -> int:
+            return count if each else max(count * weight // whole, 1)
+
+        here = [campaign(one, share(one.weight), seed, say) for one in chosen]
+        there = [_on_board(one, share(one.weight), seed, say) for one in on_boards]
         return here + there
+
+
+def _known(names: list[str], there: list[str]) -> None:
+    for name in names:
+        if name not in there:
+            raise UnknownParser(f"no parser {name!r}; there are: {', '.join(there)}")
 
 
 def _on_board(target: boards.BoardTarget, count: int, seed: int, say: Say) -> Tally:
@@ -142,9 +159,13 @@ def main(argv: list[str]) -> int:
     def say(text: str) -> None:
         print(f"mutants: {text}", file=sys.stderr, flush=True)
 
-    if arguments.boards:
-        return _boards(arguments.count, arguments.seed, arguments.only, say)
-    tallies = run(arguments.count, arguments.seed, arguments.only, say)
+    try:
+        if arguments.boards:
+            return _boards(arguments.count, arguments.seed, arguments.only, say)
+        tallies = run(arguments.count, arguments.seed, arguments.only, say, arguments.each)
+    except UnknownParser as error:
+        print(f"truewatt bench mutants: {error}", file=sys.stderr)
+        return 2
     print(HEAD)
     for tally in tallies:
         print(row(tally))
@@ -160,6 +181,7 @@ def main(argv: list[str]) -> int:
 
 def _boards(count: int, seed: int, only: list[str], say: Say) -> int:
     """The firmware's parsers, `count` mutants each."""
+    _known(only, list(firmware.PARSERS))
     chosen = [name for name in firmware.PARSERS if not only or name in only]
     print(firmware.HEAD)
     failed = []
@@ -182,6 +204,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--count", type=int, default=DEFAULT_COUNT, help="mutants in all (default 1000000)")
+    add("--each", action="store_true", help="COUNT for each parser, not in all")
     add("--seed", type=int, default=1, help="the same seed, the same mutants (default 1)")
     add("--boards", action="store_true", help="the firmware's parsers, COUNT mutants for each")
     add("--only", nargs="*", default=[], metavar="PARSER", help="these parsers alone")
