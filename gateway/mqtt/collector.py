@@ -46,7 +46,9 @@ ODD_S = 600
 class MqttCollector:
     """Runs until it is cancelled. `counts`: what was refused or odd, by its error's code."""
 
-    def __init__(self, tools: Tools, config: MqttConfig, area: int, name: str) -> None:
+    def __init__(
+        self, tools: Tools, config: MqttConfig, area: int, name: str, ingest: Ingest | None = None
+    ) -> None:
         self._tools, self._config, self._area = tools, config, area
         self._client_id = config.client_id or f"truewatt-{name}"
         # Two, so that no backlog of records stands before what a board says of its command.
@@ -56,7 +58,7 @@ class MqttCollector:
         self.broker = BrokerProcess(config.host, config.port) if config.embedded else None
         self.intake = Intake()
         self._most = BATCH_LEAST
-        self.ingest = Ingest(tools)
+        self.ingest = ingest or Ingest(tools)
         self.boards = Boards(tools, self._publish)
         self.acker = Acker(tools, self.boards.deliver_ack)
         self._settling = Settling(tools, self.ingest, self.boards, self.acker, _name, self._odd)

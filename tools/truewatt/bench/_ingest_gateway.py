@@ -108,9 +108,9 @@ class TimedCollector(MqttCollector):
     """The collector, with what it did and how long it took."""
 
     def __init__(self, tools: Tools, config: MqttConfig) -> None:
-        super().__init__(tools, config, load.AREA, "bench")
+        self.timed = TimedIngest(tools)
+        super().__init__(tools, config, load.AREA, "bench", self.timed)
         self.intake: TimedIntake = TimedIntake()
-        self.ingest: TimedIngest = TimedIngest(tools)
         self.committed = self.duplicates = self.refused = self.batches = 0
         self.waits = Waits()
         self.busy_s = self._last_s = 0.0
@@ -170,7 +170,7 @@ def figures(it: TimedCollector) -> dict[str, float]:
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "cpu_verify": sum(map(cpu_seconds, pids)) + threads.get("verify", 0.0),
         "cpu_loop": threads["MainThread"],
-        "cpu_judge": it.ingest.settle_s - store.commit_s,
+        "cpu_judge": it.timed.settle_s - store.commit_s,
         "cpu_commit": store.commit_s,
         "cpu_checkpoint": threads.get("checkpoint", 0.0),
         "cpu": time.process_time() + sum(map(cpu_seconds, pids)),
