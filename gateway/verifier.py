@@ -53,6 +53,8 @@ def main() -> None:
     """Answer until the input ends."""
     # A Ctrl-C is for the gateway; this ends with it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # And a gateway that is gone wants no answer: the pipe says so by ending this quietly.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     jobs, answers = sys.stdin.buffer, sys.stdout.buffer
     answers.write(READY)
     answers.flush()
