@@ -49,7 +49,7 @@ def test_each_command_of_the_page_does_what_it_says(
     assert "files written and verified" in said[2]
     assert Path("m1.enrolment").exists()
     assert Path("m1.svg").exists()
-    assert len(said) == 11
+    assert len(said) == 13
     assert "no key and no configuration" in said[-1]
 
 

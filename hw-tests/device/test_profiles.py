@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from truewatt.device import calibration, chips, esptool, image, profiles, settings
+from truewatt.device import calibration, chips, esptool, heap, image, profiles, settings
+from truewatt.device.cli import main
 from truewatt.device.errors import BadOption, BadProfile, BoardCannot, NotInFirmware, UnknownBoard
 
 ROOT_KEY = "cd" * 32
@@ -233,3 +234,40 @@ def test_the_firmware_takes_the_calibration_that_the_tool_makes(
 def test_what_is_no_calibration_is_refused(driver: str, pairs: dict, phase: int, why: str) -> None:
     with pytest.raises(BadOption, match=why):
         calibration.found(driver, pairs, phase)
+
+
+WHO = ["--port", "none", "--board", "esp32-devkitc", "--role", "meter", "--name", "m1"]
+WHOSE = ["--chain-id", "c", "--area", "1", "--operator-root", ROOT_KEY]
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ("--modbus-tcp", r"nothing without --wifi SSID \(--modbus-tcp\)"),
+        ("--address 11 --sntp 10.0.0.9", r"nothing without --wifi SSID \(--sntp\)"),
+        ("--address 11 --broker 10.0.0.1", r"nothing without --wifi SSID \(--broker\)"),
+        ("--wifi s --broker h --tcp-connections 2", r"without --modbus-tcp \(--tcp-conn"),
+        ("--wifi s --broker h --sntp-interval-s 90", r"without --sntp HOST \(--sntp-int"),
+        ("--address 11 --wifi s", "no way to the gateway on it"),
+        ("--wifi s --modbus-tcp --ble --board esp32-c3", "BLE beside Wi-Fi"),
+    ],
+)
+def test_options_that_mean_nothing_alone_are_refused_before_the_board_is_touched(
+    options: str, named: str, tmp_path: Path
+) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("correct horse\n")
+    given = options.split()
+    if "--wifi" in given:
+        given += ["--wifi-password-file", str(secret)]
+    with pytest.raises((BadOption, BoardCannot), match=named):
+        main(["provision", *WHO, *WHOSE, *given])
+
+
+def test_a_heap_that_is_short_is_told_by_name() -> None:
+    network = {"ssid": "s", "psk": "", "host": "h"}
+    board = profiles.load("esp32-devkitc")
+    alone = settings.compose(board, wishes("meter", None, network=network))
+    assert heap.warning(alone) is None
+    both = settings.compose(board, wishes("mlmd", network=network, tcp={"ssid": "s"}))
+    assert "LittleHeap: it may not start" in str(heap.warning(both))

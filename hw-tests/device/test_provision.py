@@ -1,7 +1,9 @@
 """A board's identity: made on the board, shown to people, and destroyed only on purpose."""
 
+import asyncio
 import io
 import json
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,9 +11,14 @@ from xml.etree import ElementTree
 
 import pytest
 
+from gateway.collect.bus import Bus
+from gateway.collect.errors import CollectError
+from gateway.collect.link import BoardLink
+from gateway.config import BusConfig
 from truewatt.device import profiles, settings
 from truewatt.device.errors import BoardRefused, NotConfirmed, NotFlashed
 from truewatt.device.label import label
+from truewatt.device.link import attached
 from truewatt.device.provisioning import check
 
 CHAIN = "truewatt-test"
@@ -29,6 +36,29 @@ def nvs(made: Any) -> dict[str, Any]:
     path = made.board.directory / "nvs.json"
     found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     return found.get("tw", {})
+
+
+def free_port() -> int:
+    with socket.socket() as asked:
+        asked.bind(("127.0.0.1", 0))
+        return int(asked.getsockname()[1])
+
+
+def read_address(port: int) -> str:
+    """The ledger address that a board serves by Modbus TCP."""
+
+    async def read() -> str:
+        bus = Bus(BusConfig("air", f"tcp://127.0.0.1:{port}", 9600, "N", 2000, 0, ()))
+        while True:
+            try:
+                await bus.open()
+                return (await BoardLink(bus, 1).status()).device.hex()
+            except CollectError:
+                await asyncio.sleep(0.1)
+            finally:
+                bus.close()
+
+    return asyncio.run(asyncio.wait_for(read(), 30))
 
 
 def type_in(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
@@ -93,6 +123,35 @@ def test_what_the_board_refuses_is_told_by_its_own_name(
     label_text = (flashed.out / "m1.svg").read_text()
     console = (flashed.board.directory / "console.log").read_text(errors="replace")
     assert "correct horse" not in said.out + said.err + label_text + console
+
+
+def test_a_board_on_the_network_serves_modbus_and_asks_for_the_time(
+    flashed: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("correct horse\n")
+    port = free_port()
+    air = ["--wifi", "street", "--wifi-password-file", str(secret)]
+    served = [*air, "--modbus-tcp", str(port), "--tcp-connections", "1"]
+    asks = ["--sntp", "127.0.0.1", "--sntp-interval-s", "600", "--drift"]
+    assert flashed.provision(*served, *asks) == 0
+    said = capsys.readouterr()
+    assert "LittleHeap: about 16 KiB stay free of 112, 20 should (m1: tcp, sntp, drift)" in said.err
+    assert f"meter, Wi-Fi street, port {port}" in (flashed.out / "m1.svg").read_text()
+    enrolled = check("m1", (flashed.out / "m1.enrolment").read_bytes(), CHAIN)
+    with attached(str(flashed.port)) as link:
+        config = json.loads(link.run("print(open('/config.json').read())"))
+        link.restart()
+    wanted = {"ssid": "street", "psk": "correct horse", "port": port, "connections": 1}
+    assert config["tcp"] == wanted
+    assert (config["sntp"], config["drift"]) == ({"host": "127.0.0.1", "interval_s": 600}, True)
+    assert "mqtt" not in config
+    assert read_address(port) == enrolled.address
+    # Without the time server it has what it should have, and says nothing.
+    assert flashed.provision(*served) == 0
+    assert "LittleHeap" not in capsys.readouterr().err
+    again = check("m1", (flashed.out / "m1.enrolment").read_bytes(), CHAIN)
+    assert again.address == enrolled.address
 
 
 def test_the_passkey_of_a_board_is_on_its_label_and_nowhere_else(

@@ -6,6 +6,7 @@ import pytest
 
 from truewatt.bench._heap_runs import COMBINATIONS, FREE_BYTES, run
 from truewatt.bench.firmware import BLE_METER, _free_heap
+from truewatt.device import heap
 from truewatt.toolchain import micropython
 
 SPEED = 20
@@ -13,6 +14,8 @@ SIMULATED_S = 200
 BELOW = {
     "meter, ATM90E32, bus": 19 * 1024,
     "meter, PZEM, bus and MQTT": 12 * 1024,
+    "meter, PZEM, bus and Modbus TCP": 17 * 1024,
+    "meter, PZEM, Modbus TCP, SNTP, drift": 15 * 1024,
     "M-LMD, PZEM, bus": 18 * 1024,
     "M-LMD, ATM90E32, bus": 14 * 1024,
     "M-LMD, ATM90E32, bus, all switches": 12 * 1024,
@@ -45,6 +48,20 @@ def test_a_board_at_work_keeps_heap_free(boards, at):
     assert "Traceback" not in board.console()
     bar = BELOW.get(board.combination.name, FREE_BYTES) - OLDER_BYTES * _is_older()
     assert board.usual_free() >= bar, f"of {board.combination.heap_kib} KiB: {board.free()}"
+
+
+ESTIMATED = [
+    at
+    for at, one in enumerate(COMBINATIONS)
+    if one.heap_kib == heap.HEAP_KIB and "relays" not in one.options
+]
+
+
+@pytest.mark.parametrize("at", ESTIMATED, ids=lambda at: COMBINATIONS[at].name)
+def test_what_provisioning_estimates_is_what_the_board_has(boards, at):
+    board = boards[at]
+    found_kib = (board.usual_free() + OLDER_BYTES / 2 * _is_older()) / 1024
+    assert abs(heap.free_kib(board.combination.config(1)) - found_kib) <= 2.5
 
 
 def _is_older():

@@ -1,7 +1,6 @@
 """`truewatt device`: flash a board, give it its identity, look at it, reset it."""
 
 import argparse
-import getpass
 import json
 import sys
 import time
@@ -11,6 +10,7 @@ from typing import Any
 
 from truewatt.device import (
     calibration,
+    cli_provision,
     cli_release,
     esptool,
     image,
@@ -21,11 +21,8 @@ from truewatt.device import (
 )
 from truewatt.device.errors import BadOption, DeviceError
 from truewatt.device.flash import damaged, flash, listed, read_manifest
-from truewatt.device.label import label
 from truewatt.device.link import Link, attached
 from truewatt.device.profiles import LINKS, known, load
-from truewatt.device.settings import Wishes, compose, read_extra, read_root
-from wireformat import ble_map
 
 _EXAMPLES = """\
 a new board, from the box to its place on the bus:
@@ -63,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     calibrating.set_defaults(run=_calibration)
     _add_calibration(calibrating)
     _add_flash(_at_port(commands, "flash", _flash, "bring the firmware to a board, and verify it"))
-    _add_provision(
+    cli_provision.add_options(
         _at_port(commands, "provision", _provision, "make its key, configure it, label it")
     )
     cli_release.add_commands(commands)
@@ -118,56 +115,6 @@ def _add_flash(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="IMAGE.bin",
         help="first erase the whole chip (key too) and write MicroPython, with esptool",
-    )
-
-
-def _add_provision(parser: argparse.ArgumentParser) -> None:
-    who = parser.add_argument_group("who it is")
-    who.add_argument("--board", required=True, metavar="NAME", help="as for flash")
-    who.add_argument("--role", required=True, choices=image.ROLES)
-    who.add_argument("--name", required=True, help="up to 32 characters; it goes on the label")
-    whose = parser.add_argument_group("whom it trusts, pinned from now on")
-    whose.add_argument("--chain-id", required=True)
-    whose.add_argument("--area", required=True, type=int, help="number of its area")
-    whose.add_argument(
-        "--operator-root", required=True, metavar="KEY", help="public key: 64 hex digits, or a file"
-    )
-    way = parser.add_argument_group("its way to the gateway: one or more")
-    way.add_argument("--address", type=int, metavar="N", help="on its RS-485 bus, 1 to 247")
-    way.add_argument("--wifi", metavar="SSID", help="its network; asks for the password")
-    way.add_argument("--wifi-password-file", type=Path, metavar="FILE", help="instead of asking")
-    way.add_argument("--broker", metavar="HOST", help="MQTT broker, with --wifi")
-    way.add_argument(
-        "--ble",
-        action="store_true",
-        help="BLE: the board makes a passkey, which is on its label and nowhere else",
-    )
-    what = parser.add_argument_group("what it measures")
-    what.add_argument("--driver", help="metering chip (the board's own, else pzem004t)")
-    what.add_argument(
-        "--meter-profile",
-        metavar="NAME",
-        help="a bought meter on the board's second RS-485, by the gateway's profile: sdm120",
-    )
-    what.add_argument("--meter-address", type=int, default=1, metavar="N", help="its address (1)")
-    what.add_argument("--meter-baud", type=int, metavar="B", help="if not as it left the factory")
-    what.add_argument(
-        "--pulses-per-kwh",
-        type=int,
-        nargs="+",
-        default=[],
-        metavar="N",
-        help="S0 outputs of meters, as on their plates: 1000 for one, 1000 800 for load and PV",
-    )
-    what.add_argument("--generation", action="store_true", help="a second module measures PV")
-    what.add_argument("--limit-w", type=int, metavar="W", help="M-LMD: its fixed limit")
-    what.add_argument("--config", type=Path, metavar="FILE", help="fields of config.json that win")
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("."),
-        metavar="DIR",
-        help="for NAME.enrolment, NAME.svg (.)",
     )
 
 
@@ -231,72 +178,7 @@ def _flash(options: argparse.Namespace) -> int:
 
 
 def _provision(options: argparse.Namespace) -> int:
-    profile = load(options.board)
-    wishes = _wishes(options)
-    config = compose(profile, wishes)
-    with attached(options.port) as link:
-        _say(f"found {link.require(profile.chip)}")
-        _say("the board makes its key, if it has none, and signs its enrolment")
-        enrolled = provisioning.provision(link, config)
-        link.restart()
-    place = _place(options, enrolled.address)
-    drawn = label(
-        enrolled.address, wishes.name, wishes.chain_id, wishes.role, place, enrolled.passkey
-    )
-    written = provisioning.write_files(enrolled, drawn, options.out)
-    print(f"name       {wishes.name}\naddress    {enrolled.address}")
-    print(f"enrolment  {enrolled.data.hex()}")
-    if enrolled.record.calibration is not None:
-        print(f"calibrated {enrolled.record.calibration.hex()}")
-    print(f"written    {', '.join(map(str, written))}")
-    if enrolled.passkey:
-        print(f"on the air {ble_map.name(bytes.fromhex(enrolled.address))}")
-        _say(f"the passkey is in {written[1]} alone: print it, note it for the gateway, delete it")
-    return 0
-
-
-def _place(options: argparse.Namespace, address: str) -> str:
-    """Where the gateway finds it, for the label."""
-    if options.address is not None:
-        return f"address {options.address}"
-    if options.wifi:
-        return f"Wi-Fi {options.wifi}"
-    return ble_map.name(bytes.fromhex(address))
-
-
-def _wishes(options: argparse.Namespace) -> Wishes:
-    return Wishes(
-        role=options.role,
-        name=options.name,
-        chain_id=options.chain_id,
-        area=options.area,
-        operator_root=read_root(options.operator_root),
-        address=options.address,
-        network=_network(options),
-        ble=options.ble,
-        driver=options.driver,
-        generation=options.generation,
-        limit_w=options.limit_w,
-        meter_profile=options.meter_profile,
-        meter_address=options.meter_address,
-        meter_baud=options.meter_baud,
-        pulses_per_kwh=tuple(options.pulses_per_kwh),
-        extra=read_extra(options.config),
-    )
-
-
-def _network(options: argparse.Namespace) -> dict[str, Any] | None:
-    """The password comes from the terminal or a file: an argument is for everybody to read."""
-    if not options.wifi:
-        return None
-    if not options.broker:
-        raise BadOption("a network, but no broker on it", "--wifi", "Give --broker HOST too.")
-    file = options.wifi_password_file
-    try:
-        password = file.read_text().strip() if file else getpass.getpass("Wi-Fi password: ")
-    except OSError as error:
-        raise BadOption(str(error), "--wifi-password-file", "Name a file to read.") from None
-    return {"ssid": options.wifi, "psk": password, "host": options.broker}
+    return cli_provision.provision(options, _say)
 
 
 def _update(options: argparse.Namespace) -> int:

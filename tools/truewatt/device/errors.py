@@ -23,6 +23,10 @@ class BoardCannot(DeviceError):
     """The chip or the board can't carry what was asked of it."""
 
 
+class LittleHeap(DeviceError):
+    """A warning: the board will work, and has less heap left than it should keep."""
+
+
 class NotInFirmware(DeviceError):
     """The firmware of this checkout has no such link."""
 

@@ -21,9 +21,10 @@ _SAFE = {"mlmd": ["closed"], "meter": ["closed", "open"]}
 class Wishes:
     """What a person decides about one board.
 
-    Its ways to the gateway: `address` on a bus, `network` (mqtt's fields), `ble`. `meter_profile`:
-    the gateway's name of a bought meter on the board's second RS-485; `pulses_per_kwh` of S0
-    outputs, a channel each.
+    Its ways to the gateway: `address` on a bus, `network` (mqtt's fields), `tcp` (a Modbus
+    server's), `ble`. `sntp`: a time server's fields; `drift`: learn how fast the crystal is.
+    `meter_profile`: the gateway's name of a bought meter on the board's second RS-485;
+    `pulses_per_kwh` of S0 outputs, a channel each.
     """
 
     role: str
@@ -33,6 +34,9 @@ class Wishes:
     operator_root: str
     address: int | None = None
     network: dict[str, Any] | None = None
+    tcp: dict[str, Any] | None = None
+    sntp: dict[str, Any] | None = None
+    drift: bool = False
     ble: bool = False
     driver: str | None = None
     generation: bool = False
@@ -64,10 +68,7 @@ def compose(profile: Profile, wishes: Wishes) -> dict[str, Any]:
     }
     if wishes.address is not None:
         config["bus"] = profile.bus | {"address": wishes.address}
-    if wishes.network is not None:
-        config["mqtt"] = wishes.network
-    if wishes.ble:
-        config["ble"] = {}
+    config |= _without_wire(wishes)
     if profile.high:
         config["high"] = profile.high
     if profile.chip.reset_register is not None:
@@ -75,6 +76,17 @@ def compose(profile: Profile, wishes: Wishes) -> dict[str, Any]:
     if wishes.role == "mlmd":
         config |= _breaker(profile, wishes)
     return config | (wishes.extra or {})
+
+
+def _without_wire(wishes: Wishes) -> dict[str, Any]:
+    """Links on the air, and what helps the clock. Raises `BadOption`."""
+    if wishes.sntp is not None and wishes.network is None and wishes.tcp is None:
+        raise BadOption("a time server, but no network", wishes.name, "Give --wifi too.")
+    given = {"mqtt": wishes.network, "tcp": wishes.tcp, "sntp": wishes.sntp}
+    found: dict[str, Any] = {key: fields for key, fields in given.items() if fields is not None}
+    if wishes.ble:
+        found["ble"] = {}
+    return found | ({"drift": True} if wishes.drift else {})
 
 
 def _driver(profile: Profile, wishes: Wishes) -> str:
@@ -116,7 +128,8 @@ def _metering(profile: Profile, wishes: Wishes, port: str) -> dict[str, Any]:
 
 
 def _require(profile: Profile, wishes: Wishes, metering: str) -> None:
-    ways = {RS485: wishes.address is not None, WIFI: wishes.network is not None, BLE: wishes.ble}
+    on_network = wishes.network is not None or wishes.tcp is not None
+    ways = {RS485: wishes.address is not None, WIFI: on_network, BLE: wishes.ble}
     if not any(ways.values()):
         raise BadOption("no way to the gateway", wishes.name, "Give --address, --wifi or --ble.")
     profile.require_links({link for link, is_wanted in ways.items() if is_wanted})

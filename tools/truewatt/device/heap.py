@@ -1,0 +1,52 @@
+"""How much heap a board's configuration leaves, by what `truewatt bench heap` measured.
+
+Of 112 KiB, which a plain ESP32 with a radio has at least; a test holds the estimate against boards
+at work. BLE is not in it: its stack's memory is no heap of MicroPython's.
+"""
+
+from typing import Any
+
+from truewatt.device.errors import LittleHeap
+
+HEAP_KIB, BAR_KIB = 112, 20
+_STARTS_KIB = 6
+"""What a start, a signature and a frame on its way take for a moment."""
+
+_ALONE = {
+    ("meter", "pzem004t"): 32.0,
+    ("meter", "bl0942"): 29.5,
+    ("meter", "cse7766"): 29.5,
+    ("mlmd", "pzem004t"): 28.0,
+    ("mlmd", "atm90e32"): 24.0,
+}
+"""KiB that a role with a metering chip leaves, if it had no link."""
+
+_OTHERS = {"meter": 28.0, "mlmd": 24.0}
+_COSTS = {"bus": 8.5, "mqtt": 11.0, "tcp": 10.5, "sntp": 4.0, "drift": 1.0}
+_TCP_BESIDE_BUS = 5.5
+"""Both serve the same registers."""
+
+
+def free_kib(config: dict[str, Any]) -> float:
+    """What is free of `HEAP_KIB` after a collection, when the board works; within some 2 KiB."""
+    role = config["role"]
+    free = _ALONE.get((role, config["metering"]["driver"]), _OTHERS[role])
+    for key, cost in _COSTS.items():
+        if config.get(key):
+            free -= _TCP_BESIDE_BUS if key == "tcp" and config.get("bus") else cost
+    return free
+
+
+def warning(config: dict[str, Any]) -> LittleHeap | None:
+    """What to tell who provisions a board whose links and options leave too little."""
+    free = free_kib(config)
+    asked = [key for key in _COSTS if config.get(key)]
+    # One link and no option is the least that there is: nothing to leave away.
+    if free >= BAR_KIB or len(asked) < 2:
+        return None
+    left = f"about {free:.0f} KiB stay free" if free >= _STARTS_KIB else "it may not start at all"
+    return LittleHeap(
+        f"{left} of {HEAP_KIB}, {BAR_KIB} should",
+        f"{config['name']}: {', '.join(asked)}",
+        "Leave one away, or take a chip with more memory.",
+    )
