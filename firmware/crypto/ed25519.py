@@ -210,12 +210,7 @@ def verify_steps(public_key, message, signature):
     try:
         if not _is_acceptable(ws, public_key, signature):
             return False
-        unpack(ws.registers, group.TWICE_D, tables.D2, 0)
-        if not (yield from group.decode_steps(ws.registers, public_key, ws.secret)):
-            return False
-        yield
-        group.prepare_multiples(ws.registers)
-        yield
+        # Scalars first: their limbs lie where the registers do, their digits where the hash did.
         ws.hash.update(signature, 0, 32)
         ws.hash.update(public_key)
         yield from _absorb_steps(ws.hash, message)
@@ -224,6 +219,13 @@ def verify_steps(public_key, message, signature):
         scalar.reduce(ws.challenge, 0, ws.wide, ws.limbs)
         scalar.naf_digits(ws.naf, ws.challenge)
         scalar.comb_digits(ws.digits, ws.scratch, signature, 32, tables.ORDER)
+        yield
+        unpack(ws.registers, group.TWICE_D, tables.D2, 0)
+        if not (yield from group.decode_steps(ws.registers, public_key, ws.secret)):
+            return False
+        yield
+        group.prepare_multiples(ws.registers)
+        yield
         yield from group.double_multiple_steps(ws.registers, ws.digits, ws.naf)
         yield from group.invert_steps(ws.registers)
         group.write_affine(ws.points, 0, ws.registers, group.X, group.Y, group.T)

@@ -6,8 +6,8 @@ skip it. Formulas: Hisil, Wong, Carter, Dawson (2008), a = -1, complete on this 
 
 from crypto import tables
 from crypto.field_vm import run
-from crypto.limbs import REGISTER_BYTES, pack, select, set_small, unpack
-from crypto.memory import copy, word_table
+from crypto.limbs import move, pack, select, set_small, unpack
+from crypto.memory import word_table
 
 # Working point, temporaries, second operand (y + x, y - x, 2dt, 2z).
 X, Y, Z, T, A, B, C, D, E, F, G, H, PLUS, MINUS, T2D, Z2 = range(2, 18)
@@ -22,7 +22,7 @@ _MUL, _SQR, _ADD, _SUB, _LOOSE = 1, 2, 3, 4, 5
 # operations take is measured by `truewatt bench crypto`.
 SLICE = 560
 _DOUBLING_WORK = 34
-_ADDITION_WORK = 50
+_ADDITION_WORK = 51
 _COLUMN_WORK = 140
 
 
@@ -54,8 +54,8 @@ _DOUBLE = _program(
 )
 _ADD_COMB = _addition(PLUS, True, False)
 _ADD_OPERAND = _addition(PLUS, False, False)
-_ADD_MULTIPLE = [_addition(MULTIPLES + 4 * i, False, False) for i in range(4)]
-_SUBTRACT_MULTIPLE = [_addition(MULTIPLES + 4 * i, False, True) for i in range(4)]
+_SUBTRACT_OPERAND = _addition(PLUS, False, True)
+del _addition  # a board needs its code no more
 
 # A = Z^11, B = Z^(2^50 - 1), C = Z^(2^100 - 1); then B = Z^(2^250 - 1); then T, either
 # Z^(p - 2) or Z^((p - 5) / 8).
@@ -101,14 +101,19 @@ def base_multiple_steps(registers, digits):
 
 def prepare_multiples(registers):
     """Odd multiples 1, 3, 5, 7 of the working point, as operands."""
+    twice = MULTIPLES + 12  # until 7 times the point takes its place
     run(1, registers, _as_operand(MULTIPLES))
     run(1, registers, _DOUBLE)
-    run(1, registers, _as_operand(PLUS))
-    run(1, registers, _ADD_MULTIPLE[0])
-    for i in (1, 2, 3):
+    run(1, registers, _as_operand(twice))
+    for i, other in ((1, MULTIPLES), (2, twice), (3, twice)):
+        _add_kept(registers, _ADD_OPERAND, other)
         run(1, registers, _as_operand(MULTIPLES + 4 * i))
-        if i < 3:
-            run(1, registers, _ADD_OPERAND)
+
+
+def _add_kept(registers, program, kept):
+    """Run an addition with an operand that was kept elsewhere: a copy costs less than a program."""
+    move(registers, PLUS, kept, 4)
+    run(1, registers, program)
 
 
 def double_multiple_steps(registers, digits, naf):
@@ -123,18 +128,12 @@ def double_multiple_steps(registers, digits, naf):
         work += _DOUBLING_WORK
         digit = naf[i] - 8
         if digit:
-            programs = _SUBTRACT_MULTIPLE if digit > 0 else _ADD_MULTIPLE
-            run(1, registers, programs[abs(digit) >> 1])
+            program = _SUBTRACT_OPERAND if digit > 0 else _ADD_OPERAND
+            _add_kept(registers, program, MULTIPLES + 4 * (abs(digit) >> 1))
             work += _ADDITION_WORK
         if i < 26:
             _add_comb_column(registers, digits, i)
             work += _COLUMN_WORK - _DOUBLING_WORK
-
-
-def move(registers, source, target, count=1):
-    """Copy `count` registers."""
-    size = REGISTER_BYTES
-    copy(registers, registers, target * size, source * size, count * size)
 
 
 def _power_steps(registers, end):
@@ -198,7 +197,7 @@ def decode_steps(registers, data, scratch):
         set_small(registers, A, 0)
         run(1, registers, _program(_SUB, X, A, X))
     # T = x * y, and Z = 1
-    move(registers, X, E)
-    move(registers, Y, H)
+    move(registers, E, X, 1)
+    move(registers, H, Y, 1)
     set_small(registers, Z, 1)
     return True

@@ -21,6 +21,18 @@ def set_small(registers: ptr32, index: int, value: int):
 
 
 @micropython.viper
+def move(registers: ptr32, target: int, source: int, count: int):
+    """Registers `target` .. = the `count` registers from `source` on."""
+    source = int(registers) + 80 * source
+    registers = ptr32(int(registers) + 80 * target)
+    last = int(registers) + 80 * count
+    while int(registers) != last:
+        registers[0] = ptr32(source)[0]
+        registers = ptr32(int(registers) + 4)
+        source += 4
+
+
+@micropython.viper
 def spread(limbs: ptr32, at: int, count: int, width: int, data: ptr8, start: int, size: int):
     """limbs[at : at + count] = `size` little-endian bytes at data[start], `width` bits a limb."""
     window = 0

@@ -12,6 +12,7 @@ from crypto.sha512_constants import INITIAL_STATE, ROUND_CONSTANTS
 
 BLOCK_BYTES = 128
 DIGEST_BYTES = 64
+ROOM_BYTES = 256
 
 _K = word_table(ROUND_CONSTANTS)
 
@@ -242,12 +243,14 @@ def _store_big_endian(out: ptr8, at: int, words: ptr32):
 class Sha512:
     """Incremental SHA-512. `update` takes bytes-like data, `digest` gives 64 bytes."""
 
-    def __init__(self):
+    def __init__(self, room=None):
+        """`room`: a bytearray of `ROOM_BYTES` that others may use after `finish`."""
+        room = memoryview(bytearray(ROOM_BYTES) if room is None else room)
         # state (64 bytes), working variables (64), message schedule (128), partial block (128)
         self._state = bytearray(64)
         self._working = bytearray(64)
-        self._schedule = bytearray(128)
-        self._block = bytearray(BLOCK_BYTES)
+        self._schedule = room[:128]
+        self._block = room[128:]
         self.reset()
 
     def reset(self):

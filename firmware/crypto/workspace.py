@@ -4,29 +4,34 @@ from crypto.group import REGISTERS
 from crypto.limbs import REGISTER_BYTES
 from crypto.memory import wipe
 from crypto.scalar import LIMB_BUFFER_BYTES
-from crypto.sha512 import Sha512
+from crypto.sha512 import ROOM_BYTES, Sha512
 
 
 class Workspace:
-    """About 4 KB; every buffer may hold secrets until `wipe`."""
+    """About 4 KB; every buffer may hold secrets until `wipe`.
+
+    Two lie in others: `limbs` in the registers, since scalars are reduced while no point is at
+    work, and `naf` in what the hash uses between `update` and `finish`.
+    """
 
     def __init__(self):
         self.registers = bytearray(REGISTERS * REGISTER_BYTES)
-        self.hash = Sha512()
+        self.naf = bytearray(ROOM_BYTES)
+        self.hash = Sha512(self.naf)
         self.secret = bytearray(64)  # clamped scalar, then prefix (RFC 8032 §5.1.5)
         self.wide = bytearray(64)  # a digest to be reduced mod L
         self.nonce = bytearray(32)
         self.challenge = bytearray(32)
         self.digits = bytearray(52)
-        self.naf = bytearray(256)
-        self.limbs = [bytearray(LIMB_BUFFER_BYTES) for _ in range(4)]
+        room, size = memoryview(self.registers), LIMB_BUFFER_BYTES
+        self.limbs = [room[size * i : size * (i + 1)] for i in range(4)]
         self.scratch = bytearray(36)
         self.points = bytearray(64)  # R, then the public key, encoded
 
     def wipe(self):
         """Overwrite everything."""
         wipe(self.registers, self.secret, self.wide, self.nonce, self.challenge)
-        wipe(self.digits, self.naf, self.scratch, self.points, *self.limbs)
+        wipe(self.digits, self.scratch, self.points)
         self.hash.wipe()
 
 

@@ -141,20 +141,28 @@ def _hold_back(firmware_bytes):
     return bytearray(gc.mem_free() - firmware_bytes - _WIRES_BYTES)
 
 
-def _main_source():
+def _main_path():
     for path in ("/main.py", "/rom/main.py"):
         try:
-            with open(path) as file:
-                return path, file.read()
+            open(path).close()
+            return path
         except OSError:
             pass
     raise OSError("no main.py on the flash or in the firmware")
 
 
-def _run(name, source):
+def _compiled(name, source):
+    """A chip compiles a file as it reads it: nothing but this holds its text."""
+    if source is None:
+        with open(name) as file:
+            source = file.read()
+    return compile(source, name, "exec")
+
+
+def _run(name, source=None):
     """As a chip does: an exception that main.py lets out ends at the prompt, not in a reset."""
     try:
-        exec(compile(source, name, "exec"), {"__name__": "__main__"})
+        exec(_compiled(name, source), {"__name__": "__main__"})
     except SystemExit:
         return chip_host.EXIT_SOFT_RESET
     except BaseException as error:
@@ -185,14 +193,14 @@ def _boot(config_path, code):
     _mount(board, image)
     if sys.argv[2:3] == ["--console"]:
         held = _hold_back(board["heap_bytes"])
-        repl.console(json.loads(sys.argv[3]), _main_source, _run)
+        repl.console(json.loads(sys.argv[3]), _main_path, _run)
     charged = code is None and chip_charges.crypto_slice_us
     held = _hold_back(board["heap_bytes"] + (_SLICES_BYTES if charged else 0))  # noqa: F841
     if charged:
         chip_charges.charge_generators("crypto.ed25519")
-    name, source = ("<cable>", code) if code else _main_source()
+    name = "<cable>" if code else _main_path()
     gc.collect()
-    chip_host.leave(_run(name, source))
+    chip_host.leave(_run(name, code))
 
 
 def _cable():

@@ -169,7 +169,7 @@ class Partition:
 esp32.Partition = Partition
 
 
-def console(says, main_source, run):
+def console(says, main_path, run):
     """main.py if there is one and no soft reset led to the raw prompt, then the prompt."""
     pretend(says["machine"], says["version"])
     prompt = Prompt(says["raw"])
@@ -178,7 +178,7 @@ def console(says, main_source, run):
         try:
             if starts:
                 starts = False
-                _start(main_source, run)
+                _start(main_path, run)
             prompt.run()
             break
         except (KeyboardInterrupt, MemoryError):
@@ -186,10 +186,10 @@ def console(says, main_source, run):
     chip_host.leave(chip_host.EXIT_SOFT_RESET_RAW if prompt.raw else chip_host.EXIT_SOFT_RESET)
 
 
-def _start(main_source, run):
+def _start(main_path, run):
     print("boot: main.py, if there is one")
     try:
-        name, source = main_source()
+        name = main_path()
     except OSError:
         return  # nothing was flashed yet
-    run(name, source)
+    run(name)
