@@ -9,7 +9,6 @@ from esp32 import NVS
 
 from core.nvs import NAMESPACE, Store
 from core.restart import BROWN_OUT, closed_at_start
-from links.serial_port import SerialPort
 
 _BUS_BUFFER_BYTES = 600
 _METERING_BUFFER_BYTES = 64
@@ -59,11 +58,11 @@ class Board:
         timeout_ms = self._config.wdt_ms
         return machine.WDT(timeout=timeout_ms) if timeout_ms else None
 
-    def bus_port(self) -> SerialPort:
-        """The RS-485 bus."""
+    def bus_port(self) -> object:
+        """The RS-485 bus, a `links.serial_port.SerialPort`."""
         bus = self._config.bus
         de = None if bus.de is None else machine.Pin(bus.de, machine.Pin.OUT, value=0)
-        return SerialPort(_uart(bus, _BUS_BUFFER_BYTES), bus.baud, de)
+        return _serial_port(_uart(bus, _BUS_BUFFER_BYTES), bus.baud, de)
 
     def station(self) -> object:
         """The radio, a `network.WLAN` as a station; one for all that use it."""
@@ -86,7 +85,7 @@ class Board:
             module = __import__("links.%s_port" % metering.port, None, None, ("open_port",))
             return module.open_port(metering)
         uart = _uart(metering, _METERING_BUFFER_BYTES, metering.parity)
-        return SerialPort(uart, metering.baud)
+        return _serial_port(uart, metering.baud)
 
     def inputs(self) -> dict:
         """Name (core.inputs) -> pin, of what the configuration has."""
@@ -102,6 +101,13 @@ class Board:
         """The M-LMD's lock-out reset, to ground."""
         pin = self._config.breaker.reset_pin
         return None if pin is None else _input(pin)
+
+
+def _serial_port(uart: object, baud: int, de: object = None) -> object:
+    # Not every board has a serial line.
+    from links.serial_port import SerialPort
+
+    return SerialPort(uart, baud, de)
 
 
 def _input(pin: int) -> "machine.Pin":

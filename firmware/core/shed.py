@@ -25,7 +25,6 @@ from crypto import ed25519
 from crypto.ed25519 import SigningKey
 from journal.journal import Journal
 from links.inbox import Inbox
-from links.serial_port import SerialPort
 from metering.channel import ChannelMeter
 from metering.energy import EnergyRegister
 from metering.poller import Poller
@@ -52,7 +51,6 @@ MADE_ONCE = (
     Poller,
     Recorder,
     Relay,
-    SerialPort,
     SigningKey,
     Store,
 )
@@ -85,6 +83,8 @@ def shed(node: object) -> None:
     node.board = node.config.channels = node.config.relays = node.config.metering = None
     if node.config.bus is not None:
         _shed_bus()
+    if "links.serial_port" in sys.modules:
+        _shed_serial_port()
     for name in _MODULES:
         _unload(name)
 
@@ -105,6 +105,12 @@ def _shed_bus() -> None:
     bus.bus_link = None
     for kind in (FrameFinder, ModbusRtuLink, ModbusServer, Registers):
         _forget(kind)
+
+
+def _shed_serial_port() -> None:
+    from links.serial_port import SerialPort
+
+    _forget(SerialPort)
 
 
 def _forget(kind: object) -> None:

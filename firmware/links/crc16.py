@@ -4,22 +4,7 @@ On the line the low byte comes first.
 """
 
 # ruff: noqa: F821  (viper's pointer types)
-import array
-
 import micropython
-
-
-def _table() -> "array.array":
-    table = array.array("H", bytes(512))
-    for index in range(256):
-        crc = index
-        for _ in range(8):
-            crc = crc >> 1 ^ 0xA001 if crc & 1 else crc >> 1
-        table[index] = crc
-    return table
-
-
-_TABLE = _table()
 
 
 def crc16(data: bytes, start: int = 0, end: int = -1) -> int:
@@ -29,10 +14,15 @@ def crc16(data: bytes, start: int = 0, end: int = -1) -> int:
 
 @micropython.viper
 def _run(data: ptr8, start: int, end: int) -> int:
-    table = ptr16(_TABLE)
+    """Without a table, which takes 512 bytes: with this polynomial eight steps add up to shifts of
+    the byte, and to 0xC001 where its parity is odd."""
     crc = 0xFFFF
     while start < end:
-        crc = crc >> 8 ^ table[(crc ^ data[start]) & 0xFF]
+        byte = (crc ^ data[start]) & 0xFF
+        odd = byte ^ byte >> 4
+        odd = odd ^ odd >> 2
+        odd = (odd ^ odd >> 1) & 1
+        crc = crc >> 8 ^ byte << 6 ^ byte << 7 ^ 0xC001 * odd
         start += 1
     return crc
 

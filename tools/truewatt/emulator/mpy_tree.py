@@ -13,11 +13,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 from truewatt import (
+    mpyerrors,
     mpyfold,
     mpyjoin,
     mpynames,
     mpyorder,
     mpyterse,
+    mpyunused,
     mpywords,
 )
 from truewatt.mpybuild import compile_module, native_march
@@ -131,6 +133,7 @@ def _joined(
             if path.name != "__init__.py"
         }
     )
+    joined = mpyerrors.merge(joined)
     joined |= {
         name: mpyterse.terse(text) for name, text in joined.items() if mpyterse.applies(name)
     }
@@ -138,7 +141,7 @@ def _joined(
     # The boot stage stays when firmware is updated: it must not know what names were shortened to.
     as_written = [name for name in joined if name == "main" or name.startswith("stage.")]
     verbatim = {name: joined.pop(name) for name in as_written}
-    return joined, verbatim
+    return mpyunused.without_unused(joined, verbatim), verbatim
 
 
 def named_modules(source: Path) -> tuple[dict[str, str], dict[str, str]]:
