@@ -2,7 +2,8 @@
 
 Regenerate with `python -m truewatt.cryptogen`; the design and its bounds are in `docs/crypto.md`.
 
-Registers are rows of 20 words of 13 bits in one array; the first two are scratch.
+Registers are rows of 20 limbs of 13 bits, each in 16 bits of one array; the first
+four are scratch, 40 columns of 32 bits.
 A program is bytes: (operation, destination, first, second) four at a time, ended by 0.
 1: product; 2: first squared, `second` times over; 3: sum;
 4: difference; 5: sum left uncarried.
@@ -28,9 +29,9 @@ def run(x: int, c: ptr32, program: ptr8):  # noqa: C901
         op = program[0]
         while op != 0:
             n = program[pc + 3]
-            to = base + program[pc + 1] * 80
-            a = ptr32(base + program[pc + 2] * 80)
-            b = ptr32(base + n * 80)
+            to = base + program[pc + 1] * 40
+            a = ptr16(base + program[pc + 2] * 40)
+            b = ptr16(base + n * 40)
             if op <= 2:
                 if op == 1:
                     n = 1
@@ -122,7 +123,7 @@ def run(x: int, c: ptr32, program: ptr8):  # noqa: C901
                             c[18] = b17 * x + c[18]
                             c[19] = b18 * x + c[19]
                             c[20] = b19 * x
-                            a = ptr32(int(a) + 8)
+                            a = ptr16(int(a) + 4)
                             c = ptr32(int(c) + 8)
                     else:
                         # The squares of both halves, then twice their product, row by row.
@@ -212,7 +213,7 @@ def run(x: int, c: ptr32, program: ptr8):  # noqa: C901
                             c[17] = b9 * x
                             x = b9
                             c[18] = b9 * x
-                            b = ptr32(int(b) + 40)
+                            b = ptr16(int(b) + 20)
                             c = ptr32(int(c) + 80)
                         c = ptr32(base + 40)
                         c[9] = 0
@@ -241,7 +242,7 @@ def run(x: int, c: ptr32, program: ptr8):  # noqa: C901
                             c[8] = b7 * x + c[8]
                             c[9] = b8 * x + c[9]
                             c[10] = b9 * x + c[10]
-                            a = ptr32(int(a) + 8)
+                            a = ptr16(int(a) + 4)
                             c = ptr32(int(c) + 8)
                     # Carry the high columns; the highest keeps what is above it.
                     c[19] = 0
@@ -268,7 +269,7 @@ def run(x: int, c: ptr32, program: ptr8):  # noqa: C901
                     c[39] = (x << 13) + c[39]
                     # Fold them by 608 into the low ones, carry those, fold the last carry.
                     last = base + 80
-                    b = ptr32(to)
+                    b = ptr16(to)
                     x = 0
                     while int(c) != last:
                         x = c[20] * 608 + x
@@ -291,74 +292,73 @@ def run(x: int, c: ptr32, program: ptr8):  # noqa: C901
                         x = c[4] + x
                         b[4] = x & 8191
                         x = int(uint(x) >> 13)
-                        b = ptr32(int(b) + 20)
+                        b = ptr16(int(b) + 10)
                         c = ptr32(int(c) + 20)
-                    c = ptr32(to)
-                    x = x * 608 + c[0]
-                    c[0] = x & 8191
-                    x = (x >> 13) + c[1]
-                    c[1] = x & 8191
-                    c[2] = (x >> 13) + c[2]
-                    a = c
+                    a = ptr16(to)
+                    x = x * 608 + a[0]
+                    a[0] = x & 8191
+                    x = (x >> 13) + a[1]
+                    a[1] = x & 8191
+                    a[2] = (x >> 13) + a[2]
             else:
-                c = ptr32(to)
-                last = to + 80
+                d = ptr16(to)
+                last = to + 40
                 x = 0
                 if op == 4:
                     x = -1214
-                while int(c) != last:
+                while int(d) != last:
                     if op == 3:
                         x = a[0] + x
                         x = b[0] + x
-                        c[0] = x & 8191
+                        d[0] = x & 8191
                         x = x >> 13
                         x = a[1] + x
                         x = b[1] + x
-                        c[1] = x & 8191
+                        d[1] = x & 8191
                         x = x >> 13
                         x = a[2] + x
                         x = b[2] + x
-                        c[2] = x & 8191
+                        d[2] = x & 8191
                         x = x >> 13
                         x = a[3] + x
                         x = b[3] + x
-                        c[3] = x & 8191
+                        d[3] = x & 8191
                         x = x >> 13
                         x = a[4] + x
                         x = b[4] + x
-                        c[4] = x & 8191
+                        d[4] = x & 8191
                         x = x >> 13
                     elif op == 4:
                         x = a[0] + x
                         x = x - b[0] + 16382
-                        c[0] = x & 8191
+                        d[0] = x & 8191
                         x = x >> 13
                         x = a[1] + x
                         x = x - b[1] + 16382
-                        c[1] = x & 8191
+                        d[1] = x & 8191
                         x = x >> 13
                         x = a[2] + x
                         x = x - b[2] + 16382
-                        c[2] = x & 8191
+                        d[2] = x & 8191
                         x = x >> 13
                         x = a[3] + x
                         x = x - b[3] + 16382
-                        c[3] = x & 8191
+                        d[3] = x & 8191
                         x = x >> 13
                         x = a[4] + x
                         x = x - b[4] + 16382
-                        c[4] = x & 8191
+                        d[4] = x & 8191
                         x = x >> 13
                     else:
-                        c[0] = a[0] + b[0]
-                        c[1] = a[1] + b[1]
-                        c[2] = a[2] + b[2]
-                        c[3] = a[3] + b[3]
-                        c[4] = a[4] + b[4]
-                    a = ptr32(int(a) + 20)
-                    b = ptr32(int(b) + 20)
-                    c = ptr32(int(c) + 20)
-                c = ptr32(to)
-                c[0] = x * 608 + c[0]
+                        d[0] = a[0] + b[0]
+                        d[1] = a[1] + b[1]
+                        d[2] = a[2] + b[2]
+                        d[3] = a[3] + b[3]
+                        d[4] = a[4] + b[4]
+                    a = ptr16(int(a) + 10)
+                    b = ptr16(int(b) + 10)
+                    d = ptr16(int(d) + 10)
+                d = ptr16(to)
+                d[0] = x * 608 + d[0]
             pc += 4
             op = program[pc]

@@ -10,11 +10,11 @@ from crypto.limbs import move, pack, select, set_small, unpack
 from crypto.memory import word_table
 
 # Working point, temporaries, second operand (y + x, y - x, 2dt, 2z).
-X, Y, Z, T, A, B, C, D, E, F, G, H, PLUS, MINUS, T2D, Z2 = range(2, 18)
+X, Y, Z, T, A, B, C, D, E, F, G, H, PLUS, MINUS, T2D, Z2 = range(4, 20)
 # Verification keeps 1, 3, 5 and 7 times the public key here; other uses borrow the room.
-MULTIPLES = 18
-TWICE_D = 34
-REGISTERS = 35
+MULTIPLES = 20
+TWICE_D = 36
+REGISTERS = 37
 
 _MUL, _SQR, _ADD, _SUB, _LOOSE = 1, 2, 3, 4, 5
 

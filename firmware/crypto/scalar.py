@@ -1,6 +1,6 @@
 """Arithmetic mod L = 2^252 + c, the order of the base point, in constant time.
 
-Numbers are limbs of 12 bits, least significant first, in 32-bit words, because 252 = 21 * 12: what
+Numbers are limbs of 12 bits, least significant first, each in 16 bits, because 252 = 21 * 12: what
 lies from limb 21 up is the multiple of 2^252, and 2^252 = -c (mod L). Column sums stay below
 22 * 2^24 + 2^25 < 2^30, so 32-bit viper holds them signed; memory holds only digits 0..4095.
 """
@@ -12,30 +12,30 @@ from crypto.limbs import gather, spread
 from crypto.tables import ORDER
 
 SCALAR_BYTES = 32
-LIMB_BUFFER_BYTES = 4 * 44
+LIMB_BUFFER_BYTES = 2 * 44
 
 
 @micropython.viper
 def _convolve(
     x: int,
-    p: ptr32,
-    out: ptr32,
+    p: ptr16,
+    out: ptr16,
     count: int,
-    a: ptr32,
+    a: ptr16,
     a_count: int,
-    b: ptr32,
+    b: ptr16,
     b_count: int,
-    addend: ptr32,
+    addend: ptr16,
     addend_count: int,
     sign: int,
-    order: ptr32,
+    order: ptr16,
     shift: int,
 ):
     """out (`count` limbs) = addend + (L << 12*shift) + sign * a * b, which must not be negative.
 
     `p` = a on entry, `a` is read from limb `x` on; they come first to live in machine registers.
     """
-    a = ptr32(int(a) + 4 * x)
+    a = ptr16(int(a) + 2 * x)
     total = 0
     i = 0
     while i < count:
@@ -47,14 +47,14 @@ def _convolve(
         end = i + 1
         if end > a_count:
             end = a_count
-        end = int(a) + 4 * end
-        p = ptr32(int(a) + 4 * j)
-        q = ptr32(int(b) + 4 * (i - j))
+        end = int(a) + 2 * end
+        p = ptr16(int(a) + 2 * j)
+        q = ptr16(int(b) + 2 * (i - j))
         x = 0
         while int(p) != end:
             x = p[0] * q[0] + x
-            p = ptr32(int(p) + 4)
-            q = ptr32(int(q) - 4)
+            p = ptr16(int(p) + 2)
+            q = ptr16(int(q) - 2)
         total = sign * x + total
         if i < addend_count:
             total += addend[i]
@@ -68,7 +68,7 @@ def _convolve(
 
 
 @micropython.viper
-def _subtract_order_once(x: ptr32, order: ptr32):
+def _subtract_order_once(x: ptr16, order: ptr16):
     """x (22 limbs) -= L if x >= L, by mask."""
     total = 0
     i = 0
@@ -85,7 +85,7 @@ def _subtract_order_once(x: ptr32, order: ptr32):
         i += 1
 
 
-_ORDER = bytearray(4 * 22)
+_ORDER = bytearray(2 * 22)
 spread(_ORDER, 0, 22, 12, ORDER, 0, 32)
 
 

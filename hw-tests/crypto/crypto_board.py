@@ -25,18 +25,18 @@ def multiply_add(a, b, c):
 
 
 def program(code, first, second):
-    """Run a program on registers 2 and 3, given as 20 words each; answer register 4's words."""
-    registers = array("I", bytes(5 * 80))
+    """Run a program on registers 4 and 5, given as 20 limbs each; answer register 6's limbs."""
+    registers = array("H", bytes(7 * 40))
     view = memoryview(registers)
-    view[40:60] = array("I", first)
-    view[60:80] = array("I", second)
+    view[80:100] = array("H", first)
+    view[100:120] = array("H", second)
     field_vm.run(1, registers, code)
-    return bytes(view[80:100])
+    return bytes(view[120:140])
 
 
 def packed(words):
-    """The canonical bytes of a register of 20 words."""
-    registers = array("I", words)
+    """The canonical bytes of a register of 20 limbs."""
+    registers = array("H", words)
     out = bytearray(32)
     limbs.pack(out, 0, registers, 0)
     return out

@@ -24,11 +24,11 @@ def _value(limbs: Limbs) -> int:
 
 
 def _words(limbs: Limbs) -> bytes:
-    return b"".join(limb.to_bytes(4, "little") for limb in limbs)
+    return b"".join(limb.to_bytes(2, "little") for limb in limbs)
 
 
 def _limbs(words: bytes) -> Limbs:
-    return [int.from_bytes(words[i : i + 4], "little") for i in range(0, 80, 4)]
+    return [int.from_bytes(words[i : i + 2], "little") for i in range(0, 40, 2)]
 
 
 def _below(bounds: Limbs) -> Limbs:
@@ -42,8 +42,8 @@ def _pairs(first: Limbs, second: Limbs, count: int = 60) -> list[tuple[Limbs, Li
     return corners + [(_below(first), _below(second)) for _ in range(count)]
 
 
-def _results(board: Any, op: int, pairs: list[tuple[Limbs, Limbs]], last: int = 3) -> list[Limbs]:
-    code = bytes((op, 4, 2, last, field_vm.OP_END))
+def _results(board: Any, op: int, pairs: list[tuple[Limbs, Limbs]], last: int = 5) -> list[Limbs]:
+    code = bytes((op, 6, 4, last, field_vm.OP_END))
     return [_limbs(a) for a in board.ask(("program", code, _words(x), _words(y)) for x, y in pairs)]
 
 

@@ -1,8 +1,9 @@
 """Write `firmware/crypto/field_vm.py`: partly unrolled arithmetic mod p = 2^255 - 19 for viper.
 
-A field element is 20 limbs of 13 bits, least significant first, each in a 32-bit word.
+A field element is 20 limbs of 13 bits, least significant first, each in 16 bits of memory.
 Why this shape: viper has 32-bit integers on a board, a product of two such limbs has 26 bits, and
 a column of 20 products still fits 32 bits unsigned; and 2^260 = 608 (mod p) folds whole limbs.
+No limb, not even one of a sum left uncarried, reaches 2^16.
 
 What is unrolled and what loops is a trade of code size (28 KB for all of the crypto on a board)
 against speed; `docs/crypto.md` has the figures and the proof of the bounds.
@@ -17,6 +18,7 @@ FOLD = 608  # 2^260 mod p
 BIAS = 2 * LIMB_MASK
 BIAS_START = 2 - 2 * FOLD
 HALF = LIMBS // 2
+REGISTER_BYTES = 2 * LIMBS
 UNROLLED = 5  # limbs a pass of the carry loops
 
 OP_END, OP_MUL, OP_SQR, OP_ADD, OP_SUB, OP_LOOSE_ADD = range(6)
@@ -25,7 +27,8 @@ TEMPLATE = f'''"""Field arithmetic mod 2^255 - 19 in viper. GENERATED: do not ed
 
 Regenerate with `python -m truewatt.cryptogen`; the design and its bounds are in `docs/crypto.md`.
 
-Registers are rows of {LIMBS} words of {LIMB_BITS} bits in one array; the first two are scratch.
+Registers are rows of {LIMBS} limbs of {LIMB_BITS} bits, each in 16 bits of one array; the first
+four are scratch, 40 columns of 32 bits.
 A program is bytes: (operation, destination, first, second) four at a time, ended by {OP_END}.
 {OP_MUL}: product; {OP_SQR}: first squared, `second` times over; {OP_ADD}: sum;
 {OP_SUB}: difference; {OP_LOOSE_ADD}: sum left uncarried.
@@ -51,9 +54,9 @@ def run(x: int, c: ptr32, program: ptr8):  # noqa: C901
         op = program[0]
         while op != {OP_END}:
             n = program[pc + 3]
-            to = base + program[pc + 1] * {4 * LIMBS}
-            a = ptr32(base + program[pc + 2] * {4 * LIMBS})
-            b = ptr32(base + n * {4 * LIMBS})
+            to = base + program[pc + 1] * {REGISTER_BYTES}
+            a = ptr16(base + program[pc + 2] * {REGISTER_BYTES})
+            b = ptr16(base + n * {REGISTER_BYTES})
             if op <= {OP_SQR}:
                 if op == {OP_MUL}:
                     n = 1
@@ -67,22 +70,22 @@ def run(x: int, c: ptr32, program: ptr8):  # noqa: C901
                         # Row by row: columns += the second operand * one limb of the first.
                         while int(c) != last:
                             # ROWS
-                            a = ptr32(int(a) + 8)
-                            c = ptr32(int(c) + 8)
+                            a = ptr16(int(a) + {2 * 2})
+                            c = ptr32(int(c) + {4 * 2})
                     else:
                         # The squares of both halves, then twice their product, row by row.
                         b = a
                         while int(c) != last + {4 * LIMBS}:
                             # LOAD_HALF
                             # TRIANGLE
-                            b = ptr32(int(b) + {4 * HALF})
+                            b = ptr16(int(b) + {2 * HALF})
                             c = ptr32(int(c) + {4 * LIMBS})
                         c = ptr32(base + {4 * HALF})
                         c[{HALF - 1}] = 0
                         while int(c) != last:
                             # CROSS_ROWS
-                            a = ptr32(int(a) + 8)
-                            c = ptr32(int(c) + 8)
+                            a = ptr16(int(a) + {2 * 2})
+                            c = ptr32(int(c) + {4 * 2})
                     # Carry the high columns; the highest keeps what is above it.
                     c[{LIMBS - 1}] = 0
                     last = base + {8 * LIMBS}
@@ -94,37 +97,36 @@ def run(x: int, c: ptr32, program: ptr8):  # noqa: C901
                     c[{2 * LIMBS - 1}] = (x << {LIMB_BITS}) + c[{2 * LIMBS - 1}]
                     # Fold them by 608 into the low ones, carry those, fold the last carry.
                     last = base + {4 * LIMBS}
-                    b = ptr32(to)
+                    b = ptr16(to)
                     x = 0
                     while int(c) != last:
                         # CARRY_LOW
-                        b = ptr32(int(b) + {4 * UNROLLED})
+                        b = ptr16(int(b) + {2 * UNROLLED})
                         c = ptr32(int(c) + {4 * UNROLLED})
-                    c = ptr32(to)
-                    x = x * {FOLD} + c[0]
-                    c[0] = x & {LIMB_MASK}
-                    x = (x >> {LIMB_BITS}) + c[1]
-                    c[1] = x & {LIMB_MASK}
-                    c[2] = (x >> {LIMB_BITS}) + c[2]
-                    a = c
+                    a = ptr16(to)
+                    x = x * {FOLD} + a[0]
+                    a[0] = x & {LIMB_MASK}
+                    x = (x >> {LIMB_BITS}) + a[1]
+                    a[1] = x & {LIMB_MASK}
+                    a[2] = (x >> {LIMB_BITS}) + a[2]
             else:
-                c = ptr32(to)
-                last = to + {4 * LIMBS}
+                d = ptr16(to)
+                last = to + {REGISTER_BYTES}
                 x = 0
                 if op == {OP_SUB}:
                     x = {BIAS_START}
-                while int(c) != last:
+                while int(d) != last:
                     if op == {OP_ADD}:
                         # ADD
                     elif op == {OP_SUB}:
                         # SUBTRACT
                     else:
                         # LOOSE_ADD
-                    a = ptr32(int(a) + {4 * UNROLLED})
-                    b = ptr32(int(b) + {4 * UNROLLED})
-                    c = ptr32(int(c) + {4 * UNROLLED})
-                c = ptr32(to)
-                c[0] = x * {FOLD} + c[0]
+                    a = ptr16(int(a) + {2 * UNROLLED})
+                    b = ptr16(int(b) + {2 * UNROLLED})
+                    d = ptr16(int(d) + {2 * UNROLLED})
+                d = ptr16(to)
+                d[0] = x * {FOLD} + d[0]
             pc += 4
             op = program[pc]
 '''
@@ -189,7 +191,7 @@ def _linear(second: str) -> list[str]:
     """One pass of a + b or a - b + bias; the carry stays in x."""
     lines = []
     for k in range(UNROLLED):
-        lines += [f"x = a[{k}] + x", second.format(k), f"c[{k}] = x & {LIMB_MASK}"]
+        lines += [f"x = a[{k}] + x", second.format(k), f"d[{k}] = x & {LIMB_MASK}"]
         lines.append(f"x = x >> {LIMB_BITS}")
     return lines
 
@@ -206,7 +208,7 @@ def source() -> str:
         "CARRY_HIGH": _carry_high(),
         "CARRY_LOW": _carry_low(),
         "ADD": _linear("x = b[{}] + x"),
-        "LOOSE_ADD": [f"c[{k}] = a[{k}] + b[{k}]" for k in range(UNROLLED)],
+        "LOOSE_ADD": [f"d[{k}] = a[{k}] + b[{k}]" for k in range(UNROLLED)],
         "SUBTRACT": _linear(f"x = x - b[{{}}] + {BIAS}"),
     }
     out = []

@@ -3,31 +3,19 @@
 Signed comb of 5 teeth in 2 blocks over a 260-digit scalar with digits +1 and -1:
 digit i = 52*tooth + 26*block + column. Entry j of a block is
     2^(26*block) * (2^208 + sum over teeth t < 4 of (+ if bit t of j, else -) 2^(52*t)) * B,
-kept as (y + x, y - x, 2*d*x*y), each canonical, two 13-bit limbs (i and i + 10) in a word.
+kept as (y + x, y - x, 2*d*x*y), each canonical in 32 bytes, little-endian.
 """
 
 from functools import cache
 
 from truewatt.cryptogen import curve
 from truewatt.cryptogen.curve import D, L, P, Point
-from truewatt.cryptogen.field_vm import LIMB_BITS, LIMB_MASK, LIMBS
 from truewatt.cryptogen.literal import bytes_literal
 
 TEETH, BLOCKS = 5, 2
 SPACING = 52
 COLUMNS = SPACING // BLOCKS
 ENTRIES = 1 << (TEETH - 1)
-
-
-def limbs(value: int) -> list[int]:
-    """The 20 limbs of a field element."""
-    return [value >> LIMB_BITS * i & LIMB_MASK for i in range(LIMBS)]
-
-
-def packed_words(value: int) -> list[int]:
-    """Ten words: limb i in the low half, limb i + 10 in the high half."""
-    digits = limbs(value)
-    return [digits[i] | digits[i + 10] << 16 for i in range(10)]
 
 
 @cache
@@ -50,16 +38,13 @@ def comb_point(block: int, entry: int) -> Point:
 
 
 def comb_table() -> bytes:
-    """Blocks of 16 entries of 30 little-endian words."""
+    """Blocks of 16 entries of 96 bytes."""
     out = bytearray()
     for block in range(BLOCKS):
-        entries = []
         for entry in range(ENTRIES):
             x, y = comb_point(block, entry)
-            coordinates = ((y + x) % P, (y - x) % P, 2 * D * x * y % P)
-            entries.append([word for value in coordinates for word in packed_words(value)])
-        for words in entries:
-            out += b"".join(word.to_bytes(4, "little") for word in words)
+            for value in ((y + x) % P, (y - x) % P, 2 * D * x * y % P):
+                out += value.to_bytes(32, "little")
     return bytes(out)
 
 

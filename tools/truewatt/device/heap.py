@@ -13,17 +13,17 @@ _STARTS_KIB = 6
 """What a start, a signature and a frame on its way take for a moment."""
 
 _ALONE = {
-    ("meter", "pzem004t"): 32.0,
-    ("meter", "bl0942"): 29.5,
-    ("meter", "cse7766"): 29.5,
-    ("mlmd", "pzem004t"): 28.0,
-    ("mlmd", "atm90e32"): 24.0,
+    ("meter", "pzem004t"): 39.5,
+    ("meter", "bl0942"): 37.0,
+    ("meter", "cse7766"): 37.0,
+    ("mlmd", "pzem004t"): 35.5,
+    ("mlmd", "atm90e32"): 32.5,
 }
 """KiB that a role with a metering chip leaves, if it had no link."""
 
-_OTHERS = {"meter": 28.0, "mlmd": 24.0}
-_COSTS = {"bus": 8.5, "mqtt": 11.0, "tcp": 10.5, "sntp": 4.0, "drift": 1.0}
-_TCP_BESIDE_BUS = 5.5
+_OTHERS = {"meter": 36.0, "mlmd": 32.5}
+_COSTS = {"bus": 8.8, "mqtt": 10.8, "tcp": 10.5, "sntp": 4.0, "drift": 1.0}
+_TCP_BESIDE_BUS = 5.2
 """Both serve the same registers."""
 
 
