@@ -1,7 +1,8 @@
 """What happens to a complete frame from a link: cheap checks, then curve work, then the effect.
 
 Every check that needs no curve arithmetic comes first, and a token bucket stands before the
-arithmetic, so that junk on a bus costs little. The last tokens are for commands.
+arithmetic, so that junk on a bus costs little. The last tokens are for commands. What comes with a
+ticket needs none: so the forged can't use up what the genuine need (ADR 163).
 """
 
 import os
@@ -32,6 +33,8 @@ class Gate:
         self.node: object = None
         self.comms: object = None
         self._nonces = []
+        # The last ticket that was shown.
+        self._ticket: object = None
         self._rules = {
             Ack.CODE: (Ack, codes.ACK, self._ack_fault, self._ack),
             Beacon.CODE: (Beacon, codes.ACK, self._beacon_fault, self._beacon),
@@ -57,13 +60,26 @@ class Gate:
                 return age_ms
         return None
 
+    def redeem(self, ticket: bytes) -> bool:
+        """Whether `ticket` comes next or soon after; it is used up by that."""
+        before = ticket
+        for _ in range(codes.TICKETS_AHEAD):
+            before = identity.prev_hash(before)
+            if before == self._ticket:
+                self._ticket = ticket
+                return True
+        return False
+
     def admit(self, code: int, data: bytes, bucket: object) -> "tuple[int, tuple | None]":
-        """(why a frame is not worth its curve work or R_NONE, what `finish` takes)."""
+        """(why a frame is not worth its curve work or R_NONE, what `finish` takes).
+
+        `bucket` is None for what came with a ticket.
+        """
         if code not in self._rules:
             wanted = code == codes.OFFER or (code == codes.PIECE and self.node and self.node.update)
             if not wanted or not self.node:
                 return codes.R_MALFORMED, None
-            if code == codes.OFFER and not bucket.take(self._clock.up_ms(), False):
+            if code == codes.OFFER and bucket and not bucket.take(self._clock.up_ms(), False):
                 return codes.R_BUSY, None
             return codes.R_NONE, (code, data)
         try:
@@ -74,8 +90,9 @@ class Gate:
             return codes.R_MALFORMED, None
         key, reason = self._key(role, envelope.kid)
         reason = reason or fault(record)
-        if not reason and not bucket.take(self._clock.up_ms(), code == Command.CODE):
-            reason = codes.R_BUSY
+        if not reason and bucket:
+            if not bucket.take(self._clock.up_ms(), code == Command.CODE):
+                reason = codes.R_BUSY
         return reason, (kind, envelope, key, fault, effect, record)
 
     async def finish(self, frame: tuple, give_way: object = None) -> "int | None":
@@ -150,6 +167,7 @@ class Gate:
         if not self._clock.beacon(beacon.time_ms, travel_ms, self._chain.last_time_s):
             return codes.R_TIME_BACKWARDS
         self._nonces = []
+        self._ticket = beacon.tickets or self._ticket
         self.comms.heard()
         return codes.R_NONE
 

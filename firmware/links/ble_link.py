@@ -148,9 +148,11 @@ class BleLink:
             self._genuine_ms = self._node.clock.up_ms()
         if code == Ack.CODE and not entry.reason:
             return
-        # In the order of their ends: by their beginning, a flood of others would push it out.
+        # In the order of their ends: by their beginning, a flood of others would push it out. The
+        # first place is of the last that came with a ticket.
         fate = struct.pack(">HHH", entry.frame_id, entry.status, entry.reason)
-        self._fates = fate + self._fates[: -len(fate)]
+        kept = 0 if entry.ticketed else len(fate)
+        self._fates = self._fates[:kept] + fate + self._fates[kept : -len(fate)]
         self._owed_status = True
         if code == Command.CODE:
             self._told = False

@@ -3,8 +3,9 @@
 A link owns one inbox with its own token bucket. Frame ids are the sender's; the same id with the
 same bytes is a repetition of a lost answer and is not processed again unless it was refused.
 What is not worth its curve work is refused as it arrives: it takes no place in the queue, and its
-status makes room before those of frames that still wait. A command waits for no check of another
-frame: that begins again behind it.
+status makes room before those of frames that still wait. A frame with a ticket (`codes.TICKETED`)
+goes first, finds a place in a full queue, and its status stays until others with a ticket came. None
+waits for the check of a lesser one: that begins again behind it.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from journal.frames import MAX_RECORD_BYTES
 from wireformat import codes, modbus_map
 from wireformat.control import Command
 
-_QUEUE_FRAMES = 4
+_QUEUE_FRAMES, _QUEUE_TICKETED = 4, 8
 _BUCKET_TOKENS = 8
 _BUCKET_REFILL_MS = 500
 _BUCKET_RESERVE = 4
@@ -31,8 +32,17 @@ class Entry:
         # What has arrived of it; while it waits, what the gate made of it.
         self.data: object = bytearray()
         self.crc = 0
+        self.ticketed = 0
         self.status = codes.INBOX_PARTIAL
         self.reason = codes.R_NONE
+
+    def rank(self) -> int:
+        """The larger, the sooner it is checked."""
+        return 2 * self.ticketed + (self.code == Command.CODE)
+
+    def goes(self) -> int:
+        """The larger, the sooner its status makes room."""
+        return self.status - codes.INBOX_REFUSED * self.ticketed
 
 
 class Inbox:
@@ -45,6 +55,7 @@ class Inbox:
         self._bucket = TokenBucket(_BUCKET_TOKENS, _BUCKET_REFILL_MS, _BUCKET_RESERVE)
         self._entries = []
         self._queue = []
+        self._rank = 0
         self._arrived = asyncio.Event()
         self.last_frame = 0
         # Called with each frame that has ended.
@@ -83,8 +94,8 @@ class Inbox:
                 await self._arrived.wait()
             self._liveness.beat(self._name)
             entry = self._next()
-            give_way = None if entry.code == Command.CODE else self._has_command
-            reason = await self._gate.finish(entry.data, give_way)
+            self._rank = entry.rank()
+            reason = await self._gate.finish(entry.data, self._outranked)
             if reason is None:
                 self._queue.append(entry)
             else:
@@ -97,24 +108,26 @@ class Inbox:
         self.last_frame = entry.frame_id
         self.finished(entry)
 
-    def _has_command(self) -> bool:
-        return any(entry.code == Command.CODE for entry in self._queue)
+    def _outranked(self) -> bool:
+        """Whether a frame waits that is worth more than the one being checked."""
+        return any(entry.rank() > self._rank for entry in self._queue)
 
     def _next(self) -> Entry:
-        for index in range(len(self._queue)):
-            if self._queue[index].code == Command.CODE:
-                return self._queue.pop(index)
-        return self._queue.pop(0)
+        # The first of the highest rank.
+        places = range(len(self._queue))
+        return self._queue.pop(max(places, key=lambda place: (self._queue[place].rank(), -place)))
 
     def _entry(
         self, frame_id: int, code: int, total: int, offset: int, part: bytes
     ) -> "Entry | None":
         """The frame that a chunk belongs to; a new one begins at offset 0."""
         for entry in self._entries:
-            if entry.frame_id == frame_id and (entry.code, entry.total) == (code, total):
+            if entry.frame_id == frame_id and entry.total == total:
                 repeated = entry.status in (codes.INBOX_PENDING, codes.INBOX_ACCEPTED)
-                same = offset > 0 or len(part) < total or binascii.crc32(part) == entry.crc
-                if entry.status == codes.INBOX_PARTIAL or (repeated and same):
+                # Whole in one chunk, it waits for nobody's beginning under its id.
+                part_of = offset > 0 or len(part) < total
+                same = part_of or binascii.crc32(part) == entry.crc
+                if (part_of and entry.status == codes.INBOX_PARTIAL) or (repeated and same):
                     return entry
         if offset:
             return None
@@ -122,13 +135,14 @@ class Inbox:
         self._entries = [
             old
             for old in self._entries
-            if old.status != codes.INBOX_PARTIAL and old.frame_id != frame_id
+            if old.ticketed or (old.status != codes.INBOX_PARTIAL and old.frame_id != frame_id)
         ]
         if len(self._entries) >= modbus_map.INBOX_STATUS_FRAMES:
-            # The oldest that was refused, else the oldest that has ended, else the oldest.
+            # The oldest that was refused, else the oldest that has ended, else the oldest; before
+            # all that came with a ticket.
             places = range(len(self._entries) - 1, -1, -1)
-            self._entries.pop(max(places, key=lambda place: self._entries[place].status))
-        self._entries.insert(0, entry)
+            self._entries.pop(max(places, key=lambda place: self._entries[place].goes()))
+        self._entries.insert(sum(old.ticketed for old in self._entries), entry)
         return entry
 
     def _extend(self, entry: Entry, offset: int, part: bytes) -> int:
@@ -136,18 +150,29 @@ class Inbox:
             return codes.R_NONE  # a repetition
         if offset > len(entry.data):
             return codes.R_MALFORMED
-        if offset + len(part) == entry.total and len(self._queue) >= _QUEUE_FRAMES:
+        entry.data.extend(part)
+        return self._whole(entry) if len(entry.data) == entry.total else codes.R_NONE
+
+    def _whole(self, entry: Entry) -> int:
+        """Judge a frame that is complete, and queue it if it is worth its curve work."""
+        data, bucket, room = bytes(entry.data), self._bucket, _QUEUE_FRAMES
+        entry.crc = binascii.crc32(data)
+        if entry.code == codes.TICKETED and entry.total > codes.TICKET_BYTES:
+            ticket, entry.code = data[: codes.TICKET_BYTES], data[codes.TICKET_BYTES]
+            data = data[codes.TICKET_BYTES + 1 :]
+            if self._gate.redeem(ticket):
+                bucket, room, entry.ticketed = None, _QUEUE_TICKETED, 1
+                self._entries.remove(entry)
+                self._entries.insert(0, entry)
+        if len(self._queue) >= room:
             self._ended(entry, codes.R_BUSY)
             return codes.R_BUSY
-        entry.data.extend(part)
-        if len(entry.data) == entry.total:
-            entry.crc = binascii.crc32(entry.data)
-            reason, entry.data = self._gate.admit(entry.code, bytes(entry.data), self._bucket)
-            if reason:
-                self._ended(entry, reason)
-                return codes.R_NONE
-            entry.status = codes.INBOX_PENDING
-            self._queue.append(entry)
-            self._liveness.beat(self._name)  # from now on it must not be long
-            self._arrived.set()
+        reason, entry.data = self._gate.admit(entry.code, data, bucket)
+        if reason:
+            self._ended(entry, reason)
+            return codes.R_NONE
+        entry.status = codes.INBOX_PENDING
+        self._queue.append(entry)
+        self._liveness.beat(self._name)  # from now on it must not be long
+        self._arrived.set()
         return codes.R_NONE

@@ -30,6 +30,7 @@ from gateway.ble.errors import (
 from gateway.collect.errors import CollectError
 from gateway.tasks import is_cancelled
 from wireformat import ble_map as b
+from wireformat import codes
 from wireformat.control import Command
 from wireformat.mqtt_map import CHUNK_HEAD_BYTES
 
@@ -90,7 +91,8 @@ class Session:
             raise BleLost("not connected", self.name)
         if len(self._waiting) + len(self._urgent) >= MAX_WAITING:
             raise BleBusy(f"{MAX_WAITING} frames wait", self.name)
-        (self._urgent if payload[2] == Command.CODE else self._waiting).append(payload)
+        urgent = payload[2] in (Command.CODE, codes.TICKETED)
+        (self._urgent if urgent else self._waiting).append(payload)
         self._stirred.set()
 
     def received(self) -> None:

@@ -11,6 +11,7 @@ from gateway.directory import Directory
 from gateway.notices import Notices
 from gateway.signer import Signer
 from gateway.store_thread import StoreThread
+from gateway.tickets import Tickets
 from ledger.clock import Clock
 
 
@@ -41,6 +42,7 @@ class Tools:
     beacon_s: int = 3600
     batch_records: int = 64
     updates: Firmware | None = None
+    tickets: Tickets = field(default_factory=Tickets)
     admitted: dict[bytes, int] = field(default_factory=dict)
     on_records: Callable[[], None] = lambda: None
     time_is_sound: Callable[[], bool] = lambda: True

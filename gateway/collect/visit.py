@@ -12,6 +12,7 @@ from gateway.admit import Board
 from gateway.admit.errors import BrokenChain, Gap
 from gateway.collect import watch
 from gateway.collect.errors import (
+    BoardAbsent,
     BoardSwapped,
     ClockUnsound,
     FrameLost,
@@ -21,7 +22,7 @@ from gateway.collect.errors import (
     TwoBoardsOnOneAddress,
     UnknownBoard,
 )
-from gateway.collect.inbox import deliver
+from gateway.collect.inbox import Deliverer
 from gateway.collect.link import BoardLink
 from gateway.collect.pull import Pulled, Puller
 from gateway.collect.status import BoardStatus, is_newer
@@ -85,6 +86,7 @@ class Place:
         self.link = link
         self.seen = Seen()
         self._tools = tools
+        self._deliverer = Deliverer(link, tools.clock, tools.tickets)
         self._puller = Puller(tools, link)
         self._watch: IdentityWatch | None = None
         self._settled: bytes | None = None
@@ -103,15 +105,20 @@ class Place:
 
     async def obey(self, data: bytes) -> None:
         """Bring the board a command, and the control key's certificate if it lacks it."""
-        clock = self._tools.clock
+        device = self._device()
         try:
-            await deliver(self.link, clock, Command.CODE, data, urgent=True)
+            await self._deliverer.urgent(device, Command.CODE, data)
         except FrameRefused as error:
             control = self._tools.directory.control
             if error.reason not in _NEEDS_CONTROL or control is None:
                 raise
-            await deliver(self.link, clock, Certificate.CODE, control[1], urgent=True)
-            await deliver(self.link, clock, Command.CODE, data, urgent=True)
+            await self._deliverer.urgent(device, Certificate.CODE, control[1])
+            await self._deliverer.urgent(device, Command.CODE, data)
+
+    def _device(self) -> bytes:
+        if self.seen.device is None:
+            raise BoardAbsent("nobody was seen here yet", self.link.where)
+        return self.seen.device
 
     async def visit(self, probe_s: float | None = None) -> bool:
         """Visit once; True if more records wait there. Raises `CollectError`, `StoreError`."""
@@ -192,7 +199,8 @@ class Place:
         fresh = (
             self._beacon_ms is not None and now_ms - self._beacon_ms < self._tools.beacon_s * 1000
         )
-        if status.clock_trusted and fresh:
+        known = fresh and not tools.tickets.wants_beacon(status.device)
+        if status.clock_trusted and known:
             return
         if not tools.time_is_sound():
             tools.notices.report(
@@ -202,15 +210,17 @@ class Place:
         tools.notices.clear("time")
         # The nonce's age bounds the error, so it is read right before.
         nonce = (await self.link.status()).nonce
-        beacon = Beacon(nonce=nonce, time_ms=self._tools.clock.unix_ms())
-        if await self._send(Beacon.CODE, self._tools.signer.sign(beacon)):
+        anchor = tools.tickets.anchor(status.device)
+        beacon = Beacon(nonce=nonce, time_ms=tools.clock.unix_ms(), tickets=anchor)
+        if await self._send(Beacon.CODE, tools.signer.sign(beacon)):
             self._beacon_ms = now_ms
+            tools.tickets.told(status.device, anchor)
 
     async def _send(self, code: int, data: bytes) -> bool:
         """Deliver a frame; a refusal is reported and doesn't end the visit."""
         key = f"{self.config.name} {code}"
         try:
-            await deliver(self.link, self._tools.clock, code, data)
+            await self._deliverer.usual(self._device(), code, data)
         except (FrameRefused, FrameLost) as error:
             if isinstance(error, FrameRefused) and error.reason in _NEEDS_CERTIFICATE:
                 self._lacks_ack_certificate = code != Certificate.CODE

@@ -21,6 +21,7 @@ from gateway.collect.inbox import VERIFY_S, VERIFY_WALL_S
 from gateway.collect.status import BoardStatus, is_newer
 from gateway.collect.tools import Tools
 from gateway.mqtt.errors import BadMessage, TopicMismatch
+from gateway.tickets import ticketed
 from wireformat import codes, cose
 from wireformat import mqtt_map as m
 from wireformat.control import Ack, Beacon, Certificate, Command
@@ -39,7 +40,8 @@ Publish = Callable[[bytes, str, bytes], None]
 @dataclass
 class MqttBoard:
     """One board. `waiting`: frames sent to it whose fate somebody awaits; `orders`: commands, by
-    their counters.
+    their counters; `crowded`: it lately turned frames away because there were too many; `beacon`:
+    the last one's frame, and where it says that the tickets stand.
 
     Frame ids begin anywhere: a board takes one that it has just seen for a repetition.
     """
@@ -52,6 +54,8 @@ class MqttBoard:
     held: str = ""
     retained: int = 0
     dropped: int = 0
+    crowded: bool = False
+    beacon: tuple[int, bytes] = (0, b"")
     told_ms: dict[str, int] = field(default_factory=dict)
     waiting: dict[int, "asyncio.Future[tuple[int, int]]"] = field(default_factory=dict)
     orders: dict[int, "asyncio.Future[tuple[int, int]]"] = field(default_factory=dict)
@@ -100,7 +104,11 @@ class Boards:
                 taken.set_result((codes.INBOX_ACCEPTED, codes.R_NONE))
         fates = words[m.STATUS_BYTES // 2 :]
         self._resolve(board, fates)
+        before = board.dropped
         board.retained, board.dropped = fates[3 * INBOX_STATUS_FRAMES :]
+        board.crowded = codes.R_BUSY in fates[2 : 3 * INBOX_STATUS_FRAMES : 3] or (
+            board.dropped != before
+        )
         self._serve(board, status)
         return status.unacked > 0
 
@@ -125,7 +133,8 @@ class Boards:
             self.send(board, Certificate.CODE, control[1])
         told_ms = board.told_ms.get("time")
         fresh = told_ms is not None and tools.clock.mono_ms() - told_ms < tools.beacon_s * 1000
-        if not (status.clock_trusted and fresh):
+        known = fresh and not tools.tickets.wants_beacon(board.device)
+        if not (status.clock_trusted and known):
             self._tell_time(board, status)
 
     def _tell_time(self, board: MqttBoard, status: BoardStatus) -> None:
@@ -136,8 +145,10 @@ class Boards:
             return
         tools.notices.clear("time")
         if self._may(board, "time"):
-            beacon = Beacon(nonce=status.nonce, time_ms=tools.clock.unix_ms())
-            self.send(board, Beacon.CODE, tools.signer.sign(beacon))
+            anchor = tools.tickets.anchor(board.device)
+            now_ms = tools.clock.unix_ms()
+            beacon = Beacon(nonce=status.nonce, time_ms=now_ms, tickets=anchor)
+            board.beacon = self.send(board, Beacon.CODE, tools.signer.sign(beacon)), anchor
 
     def _may(self, board: MqttBoard, what: str) -> bool:
         """Whether to send `what` now: a board that refuses it, or seems to, is not flooded."""
@@ -153,8 +164,13 @@ class Boards:
         return board is None or bool(self.send(board, Ack.CODE, data, m.ACK))
 
     def send(self, board: MqttBoard, code: int, data: bytes, leaf: str = m.CMD) -> int:
-        """Publish one frame; its id, or 0 if the link can't take it now."""
+        """Publish one frame; its id, or 0 if the link can't take it now.
+
+        A command goes with a ticket, and so does everything else while the board is crowded.
+        """
         board.frame = board.frame % 0xFFFF + 1
+        if code == Command.CODE or board.crowded:
+            code, data = ticketed(self._tools.tickets.take(board.device), code, data)
         try:
             self._publish(board.device, leaf, m.chunk(board.frame, code, data))
         except CollectError:
@@ -197,6 +213,8 @@ class Boards:
         finally:
             del board.waiting[frame]
             board.orders.pop(counter, None)
+        if code == Command.CODE:
+            self._tools.tickets.answered(board.device, reason)
         if state == codes.INBOX_REFUSED:
             raise FrameRefused(f"type {code}", where, reason)
 
@@ -207,6 +225,9 @@ class Boards:
             ended = state in (codes.INBOX_ACCEPTED, codes.INBOX_REFUSED)
             if fate is not None and ended and not fate.done():
                 fate.set_result((state, reason))
+            if frame and (frame, state) == (board.beacon[0], codes.INBOX_ACCEPTED):
+                self._tools.tickets.told(board.device, board.beacon[1])
+                board.beacon = 0, b""
 
 
 def split_status(payload: bytes, where: str) -> tuple[BoardStatus, list[int]]:

@@ -53,6 +53,8 @@ class BoardServer(SigningBoard):
         self.fc23 = True
         self.reading_number = 0
         self.busy_frames = 0
+        self.last_ticket: bytes | None = None
+        self.redeemed = 0
         self.update = 0
         self.received: dict[int, bytearray] = {}
         self.wants: list[int] = []
@@ -131,8 +133,25 @@ class BoardServer(SigningBoard):
             state = codes.INBOX_REFUSED if reason else codes.INBOX_ACCEPTED
             self.frames.insert(0, [frame, state, reason])
 
+    def redeem(self, ticket: bytes) -> bool:
+        """Whether it is one of the next tickets of the chain that a beacon told of."""
+        before = ticket
+        for _ in range(codes.TICKETS_AHEAD):
+            before = identity.prev_hash(before)
+            if before == self.last_ticket:
+                self.last_ticket = ticket
+                self.redeemed += 1
+                return True
+        return False
+
     def handle(self, code: int, data: bytes) -> int:
-        if self.busy_frames:
+        if code == codes.TICKETED:
+            ticket, code = data[: codes.TICKET_BYTES], data[codes.TICKET_BYTES]
+            data = data[codes.TICKET_BYTES + 1 :]
+            redeemed = self.redeem(ticket)
+        else:
+            redeemed = False
+        if self.busy_frames and not redeemed:
             self.busy_frames -= 1
             return codes.R_BUSY
         if code in (codes.OFFER, codes.PIECE):
@@ -200,6 +219,7 @@ class BoardServer(SigningBoard):
             return codes.R_WRONG_NONCE
         self.nonce, self.clock_trusted = os.urandom(8), True
         self.beacon_ms = beacon.time_ms
+        self.last_ticket = beacon.tickets or self.last_ticket
         return codes.R_NONE
 
     def commanded(self, command: Command) -> int:

@@ -13,7 +13,6 @@ from gateway.tests.signing import CHAIN
 from gateway.tests.site import ROOT_KEY, filled, run
 from wireformat import codes
 from wireformat.chained import Outcome
-from wireformat.control import Command
 
 
 def test_a_command_is_executed_and_its_outcome_is_stored_and_ends_it(tmp_path):
@@ -183,7 +182,7 @@ class BusyBoard(BoardServer):
 
     def take(self, words):
         super().take(words)
-        if words[1] >> 8 == Command.CODE and self.frames:
+        if words[1] >> 8 == codes.TICKETED and self.frames:
             self.frames[0][1] = codes.INBOX_PENDING
 
 

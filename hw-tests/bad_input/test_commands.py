@@ -94,15 +94,17 @@ def test_a_command_held_back_until_it_expired_is_not_obeyed_and_says_so(street):
     held_back = []
 
     def hold(request):
-        if request[:2] == bytes((ADDRESSES["m2"], 16)) and request[9] == Command.CODE:
-            held_back.append(request)
-            return None
+        if intruder.is_inbox_write(request, ADDRESSES["m2"]):
+            code, data = intruder.carried(request)
+            if code == Command.CODE:
+                held_back.append(data)
+                return None
         return request
 
     street.tap.on_request = hold
     street.wish("m2", closed=False)
     street.until(lambda: held_back, "the command to leave the gateway")
-    data = held_back[0][13 : 13 + held_back[0][10]]
+    data = held_back[0]
     command = opened(Command.CODE, data)
     expires_ms = 1000 * command.expires_s
     street.until(lambda: street.clock.unix_ms() > expires_ms + 5000, "its expiry", 60)
@@ -148,7 +150,7 @@ def test_plain_modbus_writes_are_refused_with_exception_1(street, pdu):
 def test_forged_acks_make_a_board_forget_nothing(street):
     def no_acks(request):
         inbox = intruder.is_inbox_write(request, ADDRESSES["m1"])
-        return None if inbox and request[9] == Ack.CODE else request
+        return None if inbox and intruder.carried(request)[0] == Ack.CODE else request
 
     street.tap.on_request = no_acks
     street.until(lambda: status(street, "m1").unacked >= 3, "records without an ack")

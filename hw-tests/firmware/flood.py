@@ -1,5 +1,6 @@
 """Forged frames, many a second, for a board that must go on with its work meanwhile."""
 
+import os
 import struct
 import threading
 import time
@@ -11,6 +12,7 @@ from typing import Any
 from nacl.signing import SigningKey
 from workbench import CHAIN, FAR_S, NOW_S, signed
 
+from gateway.tickets import ticketed
 from wireformat import cbor, codes, cose, identity, modbus_map
 from wireformat.chained import Reading
 from wireformat.control import Ack, Beacon, Command
@@ -22,30 +24,51 @@ COMMANDS, INTERVAL_S = 4, 2
 
 
 def forged(record: Record, of: SigningKey) -> Frame:
-    """A record that names the key `of` and was signed by a stranger: only the curve can tell."""
+    """A record that names the key `of` and was signed by a stranger: only the curve can tell.
+
+    A stranger's signature of anything else does as well, so that no two frames are the same.
+    """
     unsigned = Unsigned(record, bytes(of.verify_key), CHAIN)
-    signature = STRANGER.sign(unsigned.to_be_signed).signature
+    signature = STRANGER.sign(os.urandom(16)).signature
     assert len(signature) == cose.SIGNATURE_BYTES
     return record.CODE, unsigned.with_signature(signature)
 
 
-def forged_commands(bench: Any, count: int) -> list[Frame]:
-    """Commands that lack nothing but the right signature, each another one."""
-    return [
-        forged(bench.command(1000 + n, codes.OPEN, id=n.to_bytes(8, "big")), bench.authority)
-        for n in range(count)
-    ]
+class Forger:
+    """Whoever hears all that passes, and can sign nothing: makes the worst of it, no two the same.
 
+    Half of it are commands that lack nothing but the signature. `nonce`: what the board showed
+    last; `data`: a record of it.
+    """
 
-def forged_acks(bench: Any, count: int, data: bytes | None = None) -> list[Frame]:
-    """Acks of a record that the board has (`data`: its first), and beacons for any nonce."""
-    if data is None:
+    def __init__(self, bench: Any, data: bytes, nonce: Callable[[], bytes]) -> None:
+        self._bench, self._nonce = bench, nonce
+        epoch, seq = chained_at(data)
+        head = identity.record_hash(data)
+        self._ack = Ack(device=bench.address, epoch=epoch, seq=seq, head=head)
+        self._cheap = strangers(bench)
+
+    @classmethod
+    def at(cls, bench: Any) -> "Forger":
+        """Beside the reader of a workbench's board."""
         data = bench.record(bench.status()["epoch"], 0)[1]
-    epoch, seq = chained_at(data)
-    head = identity.record_hash(data)
-    ack = Ack(device=bench.address, epoch=epoch, seq=seq, head=head)
-    beacon = forged(Beacon(nonce=bytes(8), time_ms=NOW_S * 1000), bench.gateway)
-    return [forged(ack, bench.gateway), beacon] * count
+        return cls(bench, data, lambda: bench.nonce)
+
+    def frame(self, number: int) -> Frame:
+        """The next one."""
+        bench, kind = self._bench, number % 8
+        if kind % 2 == 0:
+            order = bench.command(1000 + number, codes.OPEN, id=os.urandom(8))
+            code, data = forged(order, bench.authority)
+            return (
+                ticketed(os.urandom(codes.TICKET_BYTES), code, data) if kind == 4 else (code, data)
+            )
+        if kind == 7:
+            return self._cheap[number // 8 % len(self._cheap)]
+        if kind == 3:
+            beacon = Beacon(nonce=self._nonce(), time_ms=NOW_S * 1000, tickets=bytes(16))
+            return forged(beacon, bench.gateway)
+        return forged(self._ack, bench.gateway)
 
 
 def chained_at(data: bytes) -> tuple[int, int]:
@@ -55,19 +78,20 @@ def chained_at(data: bytes) -> tuple[int, int]:
     return fields[0], fields[1]
 
 
-def strangers(bench: Any, count: int) -> list[Frame]:
+def strangers(bench: Any) -> list[Frame]:
     """What costs no curve work: unknown keys, another's commands, spent counters, junk."""
     order: Command = bench.command(2000, codes.OPEN)
     other = bench.command(2000, codes.OPEN, target=bytes(20))
     spent = bench.command(0, codes.OPEN, expires_s=FAR_S)
-    kinds = [
+    return [
         (order.CODE, signed(order, STRANGER)),
         forged(other, bench.authority),
         forged(spent, bench.authority),
         (order.CODE, b"\xd2\x84" + bytes(150)),
         (99, bytes(40)),
+        (codes.TICKETED, bytes(codes.TICKET_BYTES)),
+        (codes.TICKETED, bytes(codes.TICKET_BYTES + 1)),
     ]
-    return kinds * count
 
 
 def inbox_write(frame_id: int, code: int, data: bytes) -> bytes:
@@ -93,45 +117,41 @@ class Account:
         assert {b - a for a, b in pairwise(self.read_at_s)} == {INTERVAL_S}
 
 
-def under_flood(bench: Any, put: Callable[[Command], None] | None = None) -> Account:
-    """Give a flooded board commands, and look at what it recorded meanwhile."""
+def under_flood(bench: Any) -> Account:
+    """Give a flooded board commands and acks, and look at what it recorded meanwhile.
+
+    Each is taken at the first try: of the board's time it costs its own check, and what is left of
+    the one that was under way.
+    """
     account = Account()
     status = bench.status()
     ends_s = time.monotonic() + 4 * INTERVAL_S
     for counter in range(1, COMMANDS + 1):
         begun_s = time.monotonic()
-        action = codes.OPEN if counter & 1 else codes.CLOSE
-        order = bench.command(counter, action)
-        if put is None:
-            _insist(bench, order)
-        else:
-            put(order)
+        order = bench.command(counter, codes.OPEN if counter & 1 else codes.CLOSE)
+        reason = bench.put(order, bench.authority, ticket=bench.ticket())[1]
+        assert reason == codes.R_NONE, codes.REASONS[reason]
         account.took_s.append(time.monotonic() - begun_s)
         time.sleep(1)
+        found = bench.records(status["epoch"], status["next_seq"])
+        if found:
+            _, newest, data = found[-1]
+            reason = bench.ack(newest.epoch, newest.seq, data, bench.ticket())[1]
+            assert reason == codes.R_NONE, codes.REASONS[reason]
     time.sleep(max(0.0, ends_s - time.monotonic()))
+    assert bench.status()["unacked"] <= 8
     records = bench.records(status["epoch"], status["next_seq"])
     account.read_at_s = [record.time_s for code, record, _ in records if code == Reading.CODE]
     return account
 
 
-def _insist(bench: Any, order: Command) -> None:
-    """As the gateway does: again, as long as the board says that it is busy."""
-    data = signed(order, bench.authority)
-    for _ in range(50):
-        reason = bench.put(order, bench.authority, data)[1]
-        if reason == codes.R_NONE:
-            return
-        assert reason == codes.R_BUSY
-    raise AssertionError("a command did not get through")
-
-
 class Flood:
-    """Calls `put(frame id, code, bytes)` with `frames` in turn, `per_s` a second, until left."""
+    """Calls `put(frame id, code, bytes)` with `frame(number)`, `per_s` a second, until left."""
 
     def __init__(
-        self, put: Callable[[int, int, bytes], None], frames: list[Frame], per_s: float
+        self, put: Callable[[int, int, bytes], None], frame: Callable[[int], Frame], per_s: float
     ) -> None:
-        self._put, self._frames, self._period_s = put, frames, 1 / per_s
+        self._put, self._frame, self._period_s = put, frame, 1 / per_s
         self._running = True
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.sent = 0
@@ -141,7 +161,7 @@ class Flood:
         due_s = time.monotonic()
         try:
             while self._running:
-                code, data = self._frames[self.sent % len(self._frames)]
+                code, data = self._frame(self.sent)
                 # Ids far from those of the gateway.
                 self._put(0x8000 | self.sent & 0x7FFF, code, data)
                 self.sent += 1

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from flood import Flood, forged_acks, inbox_write, strangers, under_flood
+from flood import Flood, Forger, inbox_write, under_flood
 from workbench import Workbench
 
 from truewatt.emulator.board import Charges
@@ -41,8 +41,8 @@ def test_a_flood_on_the_bus_stops_neither_readings_nor_commands(workbench: Calla
     bench.wait_for_bus()
     bench.certify()
     assert bench.set_time()[1] == codes.R_NONE
-    frames = forged_acks(bench, 20) + strangers(bench, 20)
+    frame = Forger.at(bench).frame
     line = Shared(bench)
-    with Flood(line.put, frames, per_s=50) as flood:
+    with Flood(line.put, frame, per_s=50) as flood:
         account = under_flood(bench)
     account.check(flood)

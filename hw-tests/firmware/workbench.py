@@ -13,6 +13,7 @@ from typing import Any
 
 from nacl.signing import SigningKey
 
+from gateway.tickets import Tickets, ticketed
 from truewatt.emulator.board import NO_CHARGES, BoardSpec, EmulatedBoard
 from wireformat import codes, cose, identity, modbus_map, registry
 from wireformat.control import Ack, Beacon, Certificate, Command
@@ -133,6 +134,7 @@ class Workbench:
             {"TRUEWATT_CLOCK": f"0:0:{speed}"},
         )
         self.frame_id = 0
+        self.tickets, self.nonce = Tickets(), bytes(8)
 
     # ---- life --------------------------------------------------------------------------------
 
@@ -185,6 +187,7 @@ class Workbench:
     def status(self, timeout_s: float = 5) -> dict[str, Any]:
         data = self.read(modbus_map.STATUS, modbus_map.STATUS_WORDS, timeout_s)
         words = modbus_map.to_words(data)
+        self.nonce = data[40:48]
         return {
             "magic": words[0],
             "address": data[4:24],
@@ -222,12 +225,21 @@ class Workbench:
             epoch, seq = opened.record.epoch, opened.record.seq + 1
         return found
 
-    def put(self, record: Record, key: SigningKey, data: bytes | None = None) -> tuple[int, int]:
-        """Write a signed record into the inbox; its final (INBOX_*, R_*)."""
-        data = data or signed(record, key)
+    def put(
+        self,
+        record: Record,
+        key: SigningKey,
+        data: bytes | None = None,
+        ticket: bytes | None = None,
+    ) -> tuple[int, int]:
+        """Write a signed record into the inbox, behind a ticket if there is one; its final
+        (INBOX_*, R_*)."""
+        code, data = record.CODE, data or signed(record, key)
+        if ticket is not None:
+            code, data = ticketed(ticket, code, data)
         self.frame_id += 1
         words = modbus_map.to_words(data)
-        body = struct.pack(">HBBH", self.frame_id, record.CODE, len(data), 0)
+        body = struct.pack(">HBBH", self.frame_id, code, len(data), 0)
         body += b"".join(struct.pack(">H", word) for word in words)
         head = struct.pack(">BHHB", 16, modbus_map.INBOX, len(body) // 2, len(body))
         answer = self.ask(head + body)
@@ -260,12 +272,23 @@ class Workbench:
         )
 
     def set_time(self, unix_s: int = NOW_S) -> tuple[int, int]:
-        nonce = self.status()["nonce"]
-        return self.put(Beacon(nonce=nonce, time_ms=unix_s * 1000), self.gateway)
+        nonce, anchor = self.status()["nonce"], self.tickets.anchor(self.address)
+        beacon = Beacon(nonce=nonce, time_ms=unix_s * 1000, tickets=anchor)
+        end = self.put(beacon, self.gateway)
+        if end[0] == codes.INBOX_ACCEPTED:
+            self.tickets.told(self.address, anchor)
+        return end
 
-    def ack(self, epoch: int, seq: int, data: bytes) -> tuple[int, int]:
+    def ticket(self) -> bytes:
+        """The gateway's next one."""
+        return self.tickets.take(self.address)
+
+    def ack(
+        self, epoch: int, seq: int, data: bytes, ticket: bytes | None = None
+    ) -> tuple[int, int]:
         head = identity.record_hash(data)
-        return self.put(Ack(device=self.address, epoch=epoch, seq=seq, head=head), self.gateway)
+        ack = Ack(device=self.address, epoch=epoch, seq=seq, head=head)
+        return self.put(ack, self.gateway, ticket=ticket)
 
     def command(self, counter: int, action: int, **changes: Any) -> Command:
         fields = {

@@ -16,7 +16,6 @@ from truewatt.emulator.wires.bus import Rs485Bus
 from truewatt.emulator.wires.tty import Tty
 from wireformat import codes, cose
 from wireformat.chained import Outcome
-from wireformat.control import Command
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -49,7 +48,9 @@ class CutBus(Rs485Bus):
 
     def _deliver(self, flight) -> None:
         data = flight.data
-        is_command = flight.node.name == GATEWAY and data[1] == 16 and data[CODE_AT] == Command.CODE
+        is_command = (
+            flight.node.name == GATEWAY and data[1] == 16 and data[CODE_AT] == codes.TICKETED
+        )
         if is_command and self.breaks == "before":
             self.disturbance.cut = True
         super()._deliver(flight)

@@ -5,7 +5,7 @@ import struct
 import time
 
 import pytest
-from flood import Flood, forged_acks, forged_commands, inbox_write, strangers, under_flood
+from flood import Flood, Forger, inbox_write, under_flood
 from pymodbus.client import ModbusTcpClient
 
 from truewatt.emulator.board import Charges
@@ -97,8 +97,7 @@ def test_a_flood_on_one_connection_takes_nothing_from_the_other(tcp_bench):
         stranger.send(inbox_write(frame_id, code, data))
         stranger.receive()
 
-    frames = forged_commands(bench, 200) + forged_acks(bench, 20) + strangers(bench, 20)
-    with Flood(put, frames, per_s=50) as flood:
+    with Flood(put, Forger.at(bench).frame, per_s=50) as flood:
         account = under_flood(bench)
     account.check(flood)
 

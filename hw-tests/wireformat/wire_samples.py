@@ -183,8 +183,9 @@ def _control() -> "list[tuple[str, schema.Record]]":
         ("largest command", Command(**largest)),
         ("ack", Ack(device=_ADDRESS, epoch=3, seq=1234, head=_KEY)),
         ("largest ack", Ack(device=_ADDRESS, epoch=schema.U32, seq=schema.U32, head=b"\xff" * 32)),
-        ("beacon", Beacon(nonce=_ID, time_ms=_TIME_S * 1000)),
-        ("largest beacon", Beacon(nonce=b"\xff" * 8, time_ms=schema.U48)),
+        ("beacon", Beacon(nonce=_ID, time_ms=_TIME_S * 1000, tickets=_KEY[:16])),
+        ("beacon without tickets", Beacon(nonce=_ID, time_ms=_TIME_S * 1000)),
+        ("largest beacon", Beacon(nonce=b"\xff" * 8, time_ms=schema.U48, tickets=b"\xff" * 16)),
     ]
 
 

@@ -168,6 +168,13 @@ REASONS = {
     R_ROLLED_BACK: "rolled back",
 }
 
+# A frame behind a ticket, for a board's inbox: the ticket, the frame's type code, the frame. A
+# ticket's hash is the ticket before it, and a signed beacon names where this begins: nobody but the
+# gateway can make one, and it costs a board no curve work to know it. Each is good once.
+TICKETED = 15
+TICKET_BYTES = 16
+TICKETS_AHEAD = 32  # how many a board looks past, for those that were lost on their way
+
 # State of a frame that was written to a board's inbox.
 INBOX_EMPTY, INBOX_PARTIAL, INBOX_PENDING, INBOX_ACCEPTED, INBOX_REFUSED = range(5)
 

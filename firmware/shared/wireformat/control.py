@@ -58,13 +58,21 @@ class Ack(Record):
 
 
 class Beacon(Record):
-    """Trusted time, in answer to the board's nonce; signed by an ack key."""
+    """Trusted time, in answer to the board's nonce; signed by an ack key.
+
+    `tickets`: where the gateway's chain of tickets for this board stands (`codes.TICKETED`).
+    """
 
     TYPE = "beacon"
     CODE = 9
-    FIELDS = ((0, "nonce", Bytes(8), False), (1, "time_ms", Uint(U48), False))
+    FIELDS = (
+        (0, "nonce", Bytes(8), False),
+        (1, "time_ms", Uint(U48), False),
+        (2, "tickets", Bytes(16), True),
+    )
     nonce: bytes
     time_ms: int
+    tickets: "bytes | None"
 
 
 class Certificate(Record):

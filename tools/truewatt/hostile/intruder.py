@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from gateway.collect.status import BoardStatus
+from gateway.tickets import unwrapped
 from ledger.clock import Clock
 from ledger.setup import seal
 from truewatt.hostile.wiretap import Wiretap
@@ -168,9 +169,9 @@ def is_inbox_write(request: bytes, address: int) -> bool:
 
 
 def carried(request: bytes) -> tuple[int, bytes]:
-    """(type code, signed bytes) that an inbox write brings."""
+    """(type code, signed bytes) that an inbox write brings, behind a ticket or not."""
     # Behind address, function, register, count, size: frame id, code, total, offset.
-    return request[9], request[13 : 13 + request[10]]
+    return unwrapped(request[9], request[13 : 13 + request[10]])
 
 
 def caught(scene: Scene, board: str, code: int) -> list[bytes]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pymodbus.framer import FramerRTU
 
+from gateway.tickets import unwrapped
 from truewatt.bench.faults.oracle import Device
 from truewatt.emulator.wires.tty import Tty
 from wireformat import codes
@@ -96,7 +97,7 @@ class Panel:
             data += m.from_words(words[3:], min(total - offset, 2 * len(words[3:])))
         if len(data) >= total:
             del self._parts[frame]
-            reason = self._judge(code, bytes(data))
+            reason = self._judge(*unwrapped(code, bytes(data)))
             state = codes.INBOX_REFUSED if reason else codes.INBOX_ACCEPTED
             self._frames = [(frame, state, reason), *self._frames][:_FRAMES_KEPT]
         for old in list(self._parts)[:-_FRAMES_KEPT]:
