@@ -4,8 +4,8 @@ A link owns one inbox with its own token bucket. Frame ids are the sender's; the
 same bytes is a repetition of a lost answer and is not processed again unless it was refused.
 What is not worth its curve work is refused as it arrives: it takes no place in the queue, and its
 status makes room before those of frames that still wait. A frame with a ticket (`codes.TICKETED`)
-goes first, finds a place in a full queue, and its status stays until others with a ticket came. None
-waits for the check of a lesser one: that begins again behind it.
+goes first, finds a place in a full queue, and its status stays until others with a ticket came.
+None waits for the check of a lesser one: that begins again behind it.
 """
 
 import asyncio
