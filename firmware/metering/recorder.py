@@ -31,11 +31,12 @@ class Recorder:
         """Record for ever."""
         while True:
             liveness.beat("recorder")
-            interval_ms = self._interval_s * 1000
-            await asyncio.sleep_ms(min(_NAP_MS, interval_ms - self._clock.now_ms() % interval_ms))
-            now_s = self._clock.now_s()
-            if now_s // self._interval_s != self._interval:
-                await self._record(now_s)
+            now_ms, interval_ms = self._clock.now_ms(), self._interval_s * 1000
+            # Looked at before each rest: the next interval may end while a record is being signed.
+            if now_ms // interval_ms != self._interval:
+                await self._record(now_ms // 1000)
+            else:
+                await asyncio.sleep_ms(min(_NAP_MS, interval_ms - now_ms % interval_ms))
 
     async def _record(self, now_s: int) -> None:
         self._interval = now_s // self._interval_s

@@ -51,8 +51,10 @@ class Connection:
         if one is None:
             raise AttError(NOT_FOUND)
         one.require(True, self.security)
-        one.store(data)
-        await self._tell(GATTS_WRITE, handle)
+        # One request at a time: the next comes after the answer (Core, Vol 3 F 3.3.2).
+        async with self._stack.requests:
+            one.store(data)
+            await self._tell(GATTS_WRITE, handle)
 
     def read(self, handle: int) -> bytes:
         """Raises `AttError`."""

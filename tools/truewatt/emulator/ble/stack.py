@@ -56,6 +56,7 @@ class Stack:
         self._serial = 0
         self._asked: asyncio.Future[Value] | None = None
         self._turn = asyncio.Lock()
+        self.requests = asyncio.Lock()
         self.alive = True
 
     # ---- to the board --------------------------------------------------------------------------
