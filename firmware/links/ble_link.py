@@ -151,7 +151,7 @@ class BleLink:
         # In the order of their ends: by their beginning, a flood of others would push it out. The
         # first place is of the last that came with a ticket.
         fate = struct.pack(">HHH", entry.frame_id, entry.status, entry.reason)
-        kept = 0 if entry.ticketed else len(fate)
+        kept = 0 if entry.rank > 1 else len(fate)
         self._fates = self._fates[:kept] + fate + self._fates[kept : -len(fate)]
         self._owed_status = True
         if code == Command.CODE:

@@ -32,17 +32,10 @@ class Entry:
         # What has arrived of it; while it waits, what the gate made of it.
         self.data: object = bytearray()
         self.crc = 0
-        self.ticketed = 0
+        # The higher, the sooner it is checked: 2 with a ticket, and 1 for a command.
+        self.rank = 0
         self.status = codes.INBOX_PARTIAL
         self.reason = codes.R_NONE
-
-    def rank(self) -> int:
-        """The larger, the sooner it is checked."""
-        return 2 * self.ticketed + (self.code == Command.CODE)
-
-    def goes(self) -> int:
-        """The larger, the sooner its status makes room."""
-        return self.status - codes.INBOX_REFUSED * self.ticketed
 
 
 class Inbox:
@@ -86,18 +79,18 @@ class Inbox:
         return bytes(out) + bytes(2 * modbus_map.INBOX_STATUS_WORDS - len(out))
 
     async def run(self) -> None:
-        """Process complete frames for ever, one at a time, commands first."""
+        """Process complete frames for ever, one at a time, those of the highest rank first."""
         while True:
             if not self._queue:
                 self._liveness.rest(self._name)
                 self._arrived.clear()
                 await self._arrived.wait()
             self._liveness.beat(self._name)
-            entry = self._next()
-            self._rank = entry.rank()
+            entry = self._queue.pop(0)
+            self._rank = entry.rank
             reason = await self._gate.finish(entry.data, self._outranked)
             if reason is None:
-                self._queue.append(entry)
+                self._wait(entry)
             else:
                 self._ended(entry, reason)
 
@@ -110,12 +103,13 @@ class Inbox:
 
     def _outranked(self) -> bool:
         """Whether a frame waits that is worth more than the one being checked."""
-        return any(entry.rank() > self._rank for entry in self._queue)
+        return self._queue and self._queue[0].rank > self._rank
 
-    def _next(self) -> Entry:
-        # The first of the highest rank.
-        places = range(len(self._queue))
-        return self._queue.pop(max(places, key=lambda place: (self._queue[place].rank(), -place)))
+    def _wait(self, entry: Entry) -> None:
+        at = len(self._queue)
+        while at and self._queue[at - 1].rank < entry.rank:
+            at -= 1
+        self._queue.insert(at, entry)
 
     def _entry(
         self, frame_id: int, code: int, total: int, offset: int, part: bytes
@@ -132,17 +126,20 @@ class Inbox:
         if offset:
             return None
         entry = Entry(frame_id, code, total)
-        self._entries = [
+        known = self._entries = [
             old
             for old in self._entries
-            if old.ticketed or (old.status != codes.INBOX_PARTIAL and old.frame_id != frame_id)
+            if old.rank > 1 or (old.status != codes.INBOX_PARTIAL and old.frame_id != frame_id)
         ]
-        if len(self._entries) >= modbus_map.INBOX_STATUS_FRAMES:
-            # The oldest that was refused, else the oldest that has ended, else the oldest; before
-            # all that came with a ticket.
-            places = range(len(self._entries) - 1, -1, -1)
-            self._entries.pop(max(places, key=lambda place: self._entries[place].goes()))
-        self._entries.insert(sum(old.ticketed for old in self._entries), entry)
+        # Behind those with a ticket, of which one makes room only if there are no others: then the
+        # oldest that was refused, else the oldest that has ended, else the oldest.
+        most = modbus_map.INBOX_STATUS_FRAMES - 1
+        at = 0
+        while at < min(len(known), most) and known[at].rank > 1:
+            at += 1
+        if len(known) > most:
+            known.pop(max(range(most, at - 1, -1), key=lambda place: known[place].status))
+        known.insert(at, entry)
         return entry
 
     def _extend(self, entry: Entry, offset: int, part: bytes) -> int:
@@ -161,9 +158,10 @@ class Inbox:
             ticket, entry.code = data[: codes.TICKET_BYTES], data[codes.TICKET_BYTES]
             data = data[codes.TICKET_BYTES + 1 :]
             if self._gate.redeem(ticket):
-                bucket, room, entry.ticketed = None, _QUEUE_TICKETED, 1
+                bucket, room, entry.rank = None, _QUEUE_TICKETED, 2
                 self._entries.remove(entry)
                 self._entries.insert(0, entry)
+        entry.rank += entry.code == Command.CODE
         if len(self._queue) >= room:
             self._ended(entry, codes.R_BUSY)
             return codes.R_BUSY
@@ -172,7 +170,7 @@ class Inbox:
             self._ended(entry, reason)
             return codes.R_NONE
         entry.status = codes.INBOX_PENDING
-        self._queue.append(entry)
+        self._wait(entry)
         self._liveness.beat(self._name)  # from now on it must not be long
         self._arrived.set()
         return codes.R_NONE
