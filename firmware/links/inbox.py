@@ -103,7 +103,7 @@ class Inbox:
 
     def _outranked(self) -> bool:
         """Whether a frame waits that is worth more than the one being checked."""
-        return self._queue and self._queue[0].rank > self._rank
+        return bool(self._queue) and self._queue[0].rank > self._rank
 
     def _wait(self, entry: Entry) -> None:
         at = len(self._queue)
