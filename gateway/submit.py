@@ -6,11 +6,12 @@ nothing, and what is sent twice is a duplicate that the ledger knows as one.
 """
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from gateway.admit.chain import leading_to
 from gateway.admit.errors import BrokenChain, Equivocation
 from gateway.batches import Group, groups, is_quiet
+from gateway.draft import EVIDENCE_ROW, Draft
 from gateway.ledger_link import LedgerBehind, LedgerLink, LedgerRefused
 from gateway.light_node import LightNode
 from gateway.notices import Notices
@@ -26,7 +27,7 @@ from ledger.contracts.errors import UsedNonce
 from ledger.contracts.objects import LastRecord, unpack
 from ledger.tx import make_tx, open_tx, tx_id
 from wireformat import cbor, identity
-from wireformat.chained import Chained, Event
+from wireformat.chained import Chained, Event, Outcome
 from wireformat.errors import WireError
 from wireformat.registry import open_signed
 from wireformat.schema import MAX_RECORD_BYTES
@@ -47,9 +48,6 @@ WINDOW_EACH = 32
 """Records looked at for each board: a quarter of an hour's that wait for what closes them, and a
 few more."""
 
-EVIDENCE_ROW = 0
-"""Stands for a row of the transaction that is no record of the outbox."""
-
 RESEND_S = 10
 HOLD_S = 300
 """How long a board's records wait after the ledger refused them, in the run's clock."""
@@ -63,25 +61,8 @@ class Held:
     until_ms: int
 
 
-@dataclass
-class _Draft:
-    """A transaction's body while it fills: `taken` and `batched` as in `TxInFlight`."""
-
-    rows: list[list[object]] = field(default_factory=list)
-    taken: list[int] = field(default_factory=list)
-    batches: list[list[object]] = field(default_factory=list)
-    batched: list[int] = field(default_factory=list)
-    groups: int = 0
-
-    def add(self, group: Group, early: list[list[object]]) -> None:
-        """One more record, behind its evidence and the batch that it closes."""
-        self.rows += [*early, [group.closing.code, group.closing.data]]
-        self.taken += [EVIDENCE_ROW] * len(early) + [group.closing.id]
-        self.groups += 1
-        if group.quiet:
-            self.batches.append(group.batch(len(self.rows) - 1).row())
-            self.batched += [record.id for record in group.quiet]
-
+MAX_FORETOLD = 16
+"""Outcomes ahead of their turn in one transaction."""
 
 ACCUSING = (Equivocation.code, BrokenChain.code)
 """Refusals that only a second history under a board's key brings about: its signature is good."""
@@ -190,9 +171,13 @@ class Submitter:
             found = [Group((), record) for record in records[:MAX_RECORDS]]
         return found[:MAX_RECORDS]
 
-    async def _drafted(self, waiting: list[Group]) -> "_Draft":
+    async def _drafted(self, waiting: list[Group]) -> Draft:
         """As many as fit, behind the signed gaps that their chains need first."""
-        draft, size = _Draft(), 0
+        draft = Draft()
+        # Ahead of their turn, which comes too (ADR 171): no command must expire for it.
+        for data in await self._store.run(self._store.store.commands.foretold, MAX_FORETOLD):
+            draft.foretell(data)
+        size = MAX_RECORD_BYTES * len(draft.rows)
         for group in waiting:
             record = group.closing
             early: list[list[object]] = []
@@ -287,6 +272,8 @@ class Submitter:
         except LedgerBehind:
             return False
         outbox = self._store.store.outbox
+        if included.result:
+            await self._store.run(self._store.store.commands.heard, self._foretold(tx))
         records = await self._store.run(outbox.places, [*tx.records, *tx.batched])
         done, left = await self._sorted_out(records)
         await self._store.run(outbox.landed, done, self._anchors(tx, records, set(done)))
@@ -303,6 +290,13 @@ class Submitter:
         if left:
             self._hold(left, _reasons(included.result, tx), included.log)
         return True
+
+    def _foretold(self, tx: TxInFlight) -> list[bytes]:
+        """Outcomes among the rows that are no records of the outbox."""
+        rows = open_tx(tx.data, self._chain_id).body.get(0)
+        assert isinstance(rows, list)
+        pairs = zip(rows, tx.records, strict=True)
+        return [row[1] for row, record in pairs if row[0] == Outcome.CODE and not record]
 
     def _anchors(self, tx: TxInFlight, records: list[QueuedRecord], done: set[int]) -> list[Anchor]:
         """Where whole records are, and roots that took effect, by what they stand for."""

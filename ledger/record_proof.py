@@ -18,7 +18,7 @@ from ledger import merkle
 from ledger.contracts.batches import Batch, by_closing
 from ledger.contracts.bodies import RecordsBody
 from ledger.contracts.errors import BadBody
-from ledger.contracts.metering import DUPLICATE, FIRST_REFUSAL, NOTED
+from ledger.contracts.metering import DUPLICATE, FIRST_REFUSAL, HEARD, NOTED
 from ledger.tx import MalformedTx, open_tx, signature_holds, tx_id
 from wireformat import cbor, identity
 from wireformat.chained import Chained
@@ -167,7 +167,7 @@ def _batch_of(opened: Opened, body: RecordsBody, codes: list[int], chain_id: str
 
 def _is_chained(admission: int) -> bool:
     """Whether that admission moved the board's chain; a duplicate was brought by another tx."""
-    return admission < FIRST_REFUSAL and admission not in (DUPLICATE, NOTED)
+    return admission < FIRST_REFUSAL and admission not in (DUPLICATE, NOTED, HEARD)
 
 
 def _opened(code: int, data: bytes, chain_id: str) -> Opened:

@@ -1,6 +1,6 @@
 """One visit to one place on a bus: who is it, what does it need, what has it got.
 
-status -> identity -> certificates -> time -> records -> (committed) -> ack
+status -> identity -> certificates -> time -> outcomes ahead -> records -> (committed) -> ack
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from typing import Protocol
 from gateway.admit import Board
 from gateway.admit.errors import BrokenChain, Gap
 from gateway.collect import watch
+from gateway.collect.ahead import Ahead
 from gateway.collect.errors import (
     BoardAbsent,
     BoardSwapped,
@@ -88,6 +89,7 @@ class Place:
         self._tools = tools
         self._deliverer = Deliverer(link, tools.clock, tools.tickets)
         self._puller = Puller(tools, link)
+        self._ahead = Ahead(tools, link)
         self._watch: IdentityWatch | None = None
         self._settled: bytes | None = None
         self._acked: Head | None = None
@@ -234,6 +236,7 @@ class Place:
     # ---- what has it got -----------------------------------------------------------------------
 
     async def _collect(self, board: Board, status: BoardStatus) -> bool:
+        await self._ahead.look(board, status)
         loop = asyncio.get_running_loop()
         until_s = loop.time() + (PULLING_WALL_S if self._acked else FIRST_PULLING_WALL_S)
         for _ in range(PULLS_A_VISIT):

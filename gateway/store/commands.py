@@ -1,6 +1,7 @@
 """Commands on their way to boards. Each ends as done, refused or expired, and says so once."""
 
 import sqlite3
+from collections.abc import Iterable
 
 from gateway.store.database import Database
 from gateway.store.rows import OpenCommand
@@ -12,7 +13,7 @@ ENDED = ("done", "refused", "expired")
 
 
 class Commands:
-    """Table `commands`."""
+    """Tables `commands` and `foretold`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -56,6 +57,37 @@ class Commands:
         """End a command whose time ran out without an outcome."""
         self._update("state = 'expired', ended_ms = ?", (at_ms,), command_id)
 
+    def awaited(self, device: bytes) -> set[bytes]:
+        """Ids of the board's commands that have not ended."""
+        rows = self._database.all(
+            "SELECT id FROM commands WHERE device = ? AND state IN ('open', 'delivered')", (device,)
+        )
+        return {bytes(row[0]) for row in rows}
+
+    def foretell(self, device: bytes, outcome: Outcome, data: bytes) -> None:
+        """End a command by an outcome, signature verified, whose turn in its chain is to come."""
+        with self._database.write() as connection:
+            cursor = connection.execute(
+                "UPDATE commands SET state = ?, reason = ?, ended_ms = ?"
+                " WHERE id = ? AND device = ? AND outcome IS NULL",
+                (*_end(outcome), outcome.command_id, device),
+            )
+            if cursor.rowcount:
+                connection.execute(
+                    "INSERT OR REPLACE INTO foretold VALUES (?, ?)", (outcome.command_id, data)
+                )
+
+    def foretold(self, most: int) -> list[bytes]:
+        """Signed outcomes that the ledger has not heard yet."""
+        rows = self._database.all("SELECT data FROM foretold ORDER BY command LIMIT ?", (most,))
+        return [bytes(row[0]) for row in rows]
+
+    def heard(self, outcomes: Iterable[bytes]) -> None:
+        """The ledger has these."""
+        with self._database.write() as connection:
+            rows = [(data,) for data in outcomes]
+            connection.executemany("DELETE FROM foretold WHERE data = ?", rows)
+
     def counts(self) -> dict[str, int]:
         """Commands by state."""
         sql = "SELECT state, count(*) FROM commands GROUP BY state ORDER BY state"
@@ -85,15 +117,13 @@ def end_by_outcome(
     connection.execute(
         "UPDATE commands SET state = ?, reason = ?, ended_ms = ?, outcome = ?"
         " WHERE id = ? AND device = ? AND outcome IS NULL",
-        (
-            codes.OUTCOME_STATUS.get(outcome.status, "refused"),
-            outcome.reason,
-            outcome.at_ms,
-            row,
-            outcome.command_id,
-            device,
-        ),
+        (*_end(outcome), row, outcome.command_id, device),
     )
+
+
+def _end(outcome: Outcome) -> tuple[str, int, int]:
+    """State, reason and time."""
+    return codes.OUTCOME_STATUS.get(outcome.status, "refused"), outcome.reason, outcome.at_ms
 
 
 def _adopt_outcome(connection: sqlite3.Connection, command: Command) -> None:

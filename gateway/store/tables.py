@@ -1,6 +1,6 @@
 """The database's tables. `user_version` is `VERSION`; a change appends a migration."""
 
-VERSION = 6
+VERSION = 7
 
 _CREATE = """
 CREATE TABLE records (
@@ -152,6 +152,14 @@ CREATE TABLE anchors (
 """
 """In which transaction a batch's root is, or a whole record, so that any can be proven later."""
 
+_FORETOLD = """
+CREATE TABLE foretold (
+    command BLOB PRIMARY KEY CHECK (length(command) = 8),
+    data BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+"""Signed outcomes that were read ahead of their turn (ADR 171), until the ledger has heard them."""
+
 MIGRATIONS: tuple[str, ...] = (
     _CREATE,
     _OUTCOMES,
@@ -159,5 +167,6 @@ MIGRATIONS: tuple[str, ...] = (
     _PRUNING,
     _NO_OUTBOX_INDEX,
     _ANCHORS,
+    _FORETOLD,
 )
 """Statement scripts; number i brings a database from version i to i + 1."""

@@ -11,6 +11,7 @@ Keys: `control/intent/<id8>`, `control/counter/<device>`, `control/open/<area><d
   `expires_s` + grace, by block time).
 - A board's outcome that comes after the ledger closed its intent as expired replaces that ending:
   the board's signed word about what happened outranks a time-out.
+- An outcome may come twice, ahead of its turn in the board's chain and in it: then in silence.
 - Ended intents stay provable for `intent_retention_s`; their events stay in the blocks for ever.
 """
 
@@ -120,12 +121,20 @@ def on_outcome(ctx: Context, address: bytes, device: Device, record: Outcome) ->
     if intent is None or not fits:
         ctx.emit("control/unknown_outcome", id=record.command_id, target=address)
         return None
+    if _is_known(intent, record):
+        return None
     if intent.status in (objects.DONE, objects.REFUSED):
         ctx.emit("control/repeated_outcome", id=intent.id, target=address)
         return None
     intent.state, intent.at_ms = record.state, record.at_ms
     _close(ctx, device.area, intent, record.status, record.reason)
     return intent
+
+
+def _is_known(intent: Intent, record: Outcome) -> bool:
+    """Whether the intent ended by this very word already."""
+    ended = (intent.status, intent.reason, intent.state, intent.at_ms)
+    return ended == (record.status, record.reason, record.state, record.at_ms)
 
 
 def tick(ctx: Context) -> list[Intent]:

@@ -11,6 +11,7 @@ Dearest check last: shape, board, duplicate, signature, chain, plausibility.
   freezes the board with both as evidence: a clone, or a broken board.
 - A record beyond the next one is out of order; nothing happens until the ones between arrive, or a
   signed journal-gap event (which may come early and is then noted) tells that they never will.
+- The outcome of a command may come early, too: the command ends, the record waits for its turn.
 - Between two records others may be left out if a batch stands for them (`batches`).
 - A measurement that cannot be (registers run back, more energy than power x time, a future time)
   stays in the chain but out of the accounts.
@@ -35,14 +36,14 @@ from ledger.contracts.objects import (
 from ledger.contracts.plausibility import find_fault
 from ledger.tx import signature_holds
 from wireformat import codes, identity
-from wireformat.chained import Chained, Event, Feeder, Reading
+from wireformat.chained import Chained, Event, Feeder, Outcome, Reading
 from wireformat.errors import WireError
 from wireformat.registry import CHAINED_CODES, Opened, open_signed
 
 LAST, WINDOW, REGISTERS = b"metering/last/", b"metering/window/", b"metering/registers/"
 GAP, EVIDENCE = b"metering/gap/", b"metering/evidence/"
 
-ADMITTED, DUPLICATE, NOTED, IMPLAUSIBLE = 0, 1, 2, 3
+ADMITTED, DUPLICATE, NOTED, IMPLAUSIBLE, HEARD = 0, 1, 2, 3, 4
 MALFORMED, UNKNOWN_DEVICE, WRONG_AREA, DEVICE_REVOKED, DEVICE_FROZEN = 16, 17, 18, 19, 20
 BAD_SIGNATURE, OUT_OF_ORDER, STALE, EQUIVOCATION, BROKEN_PREV = 21, 22, 23, 24, 25
 ADMISSION = {
@@ -50,6 +51,7 @@ ADMISSION = {
     DUPLICATE: "duplicate",
     NOTED: "gap noted",
     IMPLAUSIBLE: "implausible: chained, not counted",
+    HEARD: "outcome heard ahead of its turn",
     MALFORMED: "malformed",
     UNKNOWN_DEVICE: "unknown device",
     WRONG_AREA: "wrong area",
@@ -72,7 +74,7 @@ _HALVES = 2
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One admitted record for the other contracts.
+    """One admitted record for the other contracts, or an outcome that came ahead of its turn.
 
     `energy_wh` per channel is (import, export) since the last counted measurement, which was
     `elapsed_s` before; None where there is nothing to count (first contact, events, implausible).
@@ -158,6 +160,8 @@ def _chain(ctx: Context, new: _Arrival) -> tuple[int, Measured | None]:
     if last is not None and _is_broken(last, new):
         return _freeze(ctx, new, BROKEN_PREV, last.head[: identity.PREV_BYTES]), None
     if not _is_next(last, new) and not _licensed(ctx, last, new):
+        if isinstance(new.record, Outcome):
+            return HEARD, Measured(new.address, new.device, new.record, None, 0)
         return _note_gap(ctx, new), None
     return _take(ctx, last, new)
 

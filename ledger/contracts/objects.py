@@ -243,7 +243,8 @@ class Asset:
 class Out:
     """`management/out/<addr>`: the board obeys the people on site alone, for `reason` of `codes`.
 
-    At `probe_ms` the contract asks it again; 0: only the board's own word ends it.
+    `since_ms` is its own time of saying so, 0 if it does not vouch for that. At `probe_ms` the
+    contract asks it again; 0: only the board's own word ends it.
     """
 
     since_ms: int

@@ -11,7 +11,7 @@ from ledger.contracts.context import NEVER_MS, Context
 from ledger.contracts.metering import Measured
 from ledger.contracts.objects import DONE, REFUSED, Intent, Out
 from wireformat import codes
-from wireformat.chained import Event, Feeder, Reading
+from wireformat.chained import Chained, Event, Feeder, Reading
 
 OUT = b"management/out/"
 PROBE_S = 3600
@@ -26,16 +26,18 @@ def on_record(ctx: Context, measured: Measured) -> bool:
     if not isinstance(record, (Reading, Feeder)):
         return False
     if record.flags & codes.OPTED_OUT:
-        _leave(ctx, measured.address, codes.R_OPTED_OUT)
+        _leave(ctx, measured.address, codes.R_OPTED_OUT, _at_ms(record))
         return False
     out = ctx.load(Out, OUT + measured.address)
-    return out is not None and out.reason == codes.R_OPTED_OUT and _return(ctx, measured.address)
+    if out is None or out.reason != codes.R_OPTED_OUT or _is_older(record, out):
+        return False
+    return _return(ctx, measured.address)
 
 
 def on_outcome(ctx: Context, intent: Intent) -> bool:
     """Follow a refusal for that reason, or an order done after all; True if it is back in."""
     if intent.status == REFUSED and intent.reason in _LEFT_ALONE:
-        _leave(ctx, intent.target, intent.reason)
+        _leave(ctx, intent.target, intent.reason, intent.at_ms)
     return intent.status == DONE and _return(ctx, intent.target)
 
 
@@ -56,20 +58,36 @@ def note_probe(ctx: Context, device: bytes) -> None:
 
 
 def _on_event(ctx: Context, measured: Measured, kind: int) -> bool:
+    at_ms = _at_ms(measured.record)
     if kind == codes.EV_OPT_OUT:
-        _leave(ctx, measured.address, codes.R_OPTED_OUT)
+        _leave(ctx, measured.address, codes.R_OPTED_OUT, at_ms)
     elif kind == codes.EV_LOCKOUT and measured.device.role != codes.MLMD:
         # An M-LMD's lock-out is of its breaker, which no contract closes anyway.
-        _leave(ctx, measured.address, codes.R_LOCKED_OUT)
-    return kind == codes.EV_OPT_IN and _return(ctx, measured.address)
+        _leave(ctx, measured.address, codes.R_LOCKED_OUT, at_ms)
+    out = ctx.load(Out, OUT + measured.address)
+    if kind != codes.EV_OPT_IN or out is None or _is_older(measured.record, out):
+        return False
+    return _return(ctx, measured.address)
 
 
-def _leave(ctx: Context, device: bytes, reason: int) -> None:
+def _at_ms(record: Chained) -> int:
+    """The board's own time of a record; 0 if it does not vouch for it."""
+    return 0 if record.flags & codes.CLOCK_UNTRUSTED else record.time_s * 1000
+
+
+def _is_older(record: Chained, out: Out) -> bool:
+    """Whether a record tells of a time before the board went out: a refusal may come ahead of its
+    turn, and what the board recorded before it says nothing of now."""
+    at_ms = _at_ms(record)
+    return bool(at_ms) and at_ms + 1000 <= out.since_ms
+
+
+def _leave(ctx: Context, device: bytes, reason: int, at_ms: int) -> None:
     out = ctx.load(Out, OUT + device)
     if out is not None and out.reason == reason:
         return
     probe_ms = ctx.now_ms + PROBE_S * 1000 if reason == codes.R_LOCKED_OUT else 0
-    ctx.save(OUT + device, Out(ctx.now_ms, reason, probe_ms))
+    ctx.save(OUT + device, Out(at_ms, reason, probe_ms))
     ctx.emit("management/left_alone", device=device, reason=reason)
 
 

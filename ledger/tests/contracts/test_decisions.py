@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger import setup
-from ledger.contracts import control, errors, management, objects, pricing
+from ledger.contracts import control, errors, management, metering, objects, pricing
 from ledger.contracts.formulas import linear
 from ledger.contracts.objects import RELAY_CLOSED, Asset, Intent, Preferences, Price
 from ledger.contracts.params import EnergyPrice, Limits
 from ledger.contracts.policy import decide
 from ledger.tests.contracts.kit import START_MS, Board, World, kinds, of_kind
-from wireformat import codes
+from wireformat import cbor, codes
 
 RULE = EnergyPrice(codes.SOLAR, 160_000, 40_000, 320_000, 6_000, 20_000)
 
@@ -105,6 +105,37 @@ def test_outcomes_that_fit_nothing_change_nothing():
     done = world.ok("gateway", setup.RecordsBody(records=[board.outcome(intent)]))
     assert "control/repeated_outcome" in kinds(done)
     assert world.get(Intent, control.INTENT + intent.id).status == objects.REFUSED
+
+
+def test_an_outcome_ends_its_command_ahead_of_its_turn_and_is_chained_in_it():
+    """A day of records waits before it; the board's word about its relay does not."""
+    world, _, board, done = _home()
+    intent = _intent(world, _intents(done)[0])
+    backlog = [board.reading() for _ in range(5)]
+    early = board.outcome(intent)
+    done = world.ok("gateway", setup.RecordsBody(records=[early]))
+    assert cbor.decode(done.results[0].data) == [metering.HEARD]
+    (ended,) = of_kind(done, "control/done")
+    assert (ended["id"], ended["late"]) == (intent.id, 0)
+    assert control.open_intents(world.state, 1) == []
+    done = world.ok("gateway", setup.RecordsBody(records=[early, *backlog, early]))
+    assert cbor.decode(done.results[0].data) == [metering.HEARD, *[metering.ADMITTED] * 6]
+    assert not [kind for kind in kinds(done) if kind.startswith("control/")]
+    assert world.send(early) == [metering.DUPLICATE]
+
+
+def test_an_early_outcome_must_be_its_own_boards_and_truly_signed():
+    world, head, board, done = _home()
+    intent = _intent(world, _intents(done)[0])
+    board.reading()
+    head.feeder(0)
+    code, data = board.outcome(intent)
+    forged = data[:-1] + bytes((data[-1] ^ 1,))
+    assert world.send((code, forged), head.outcome(intent)) == [
+        metering.BAD_SIGNATURE,
+        metering.HEARD,
+    ]
+    assert _intent(world, _intents(done)[0]).status == objects.OPEN
 
 
 def test_a_refused_order_is_tried_again_later():

@@ -221,6 +221,20 @@ def test_a_home_that_opted_out_is_left_alone_until_it_says_it_is_back(how):
     assert [event["action"] for event in _orders(done)] == [codes.CLOSE]
 
 
+def test_a_refusal_ahead_of_its_turn_is_not_undone_by_what_was_recorded_before_it():
+    world, board, intent = _opted_out_home()
+    old = [board.event(codes.EV_OPT_IN, []), *(board.powered(100) for _ in range(3))]
+    board.now_s += 5
+    refusal = board.outcome(intent, codes.REFUSED, codes.R_OPTED_OUT)
+    done = world.ok("gateway", setup.RecordsBody(records=[refusal]))
+    assert "management/left_alone" in kinds(done)
+    done = world.ok("gateway", setup.RecordsBody(records=[*old, refusal]))
+    assert "management/back_in" not in kinds(done)
+    assert _orders(done) == []
+    done = world.ok("gateway", setup.RecordsBody(records=[board.powered(100)]))
+    assert "management/back_in" in kinds(done)
+
+
 def test_a_locked_board_is_asked_once_an_hour_and_its_answer_counts():
     world, board, intent = _opted_out_home()
     refusal = board.outcome(intent, codes.REFUSED, codes.R_LOCKED_OUT)

@@ -99,22 +99,39 @@ async def _measure(folder: Path, baud: int, seconds: float) -> bool:
     return _show(baud, drain, busy, alone, urgent, waits)
 
 
+@dataclass(frozen=True)
+class Look:
+    """The counters of line and gateway at one moment; times in seconds and ms."""
+
+    line: dict[str, Any]
+    status: dict[str, Any]
+    at_ms: int
+
+
+def look(street: Street) -> Look:
+    """Now."""
+    return Look(street.buses()[BUS], street.status(), street.run.clock.unix_ms())
+
+
 async def _part(street: Street, seconds: float, baud: int, what: str, dead: str = "") -> Part:
-    line_before, status_before = street.buses()[BUS], street.status()
-    began_ms = street.run.clock.unix_ms()
+    before = look(street)
     await street.wait(seconds, what)
-    line_after, status_after = street.buses()[BUS], street.status()
-    passed_s = (street.run.clock.unix_ms() - began_ms) / 1000
-    spent = {key: line_after[key] - line_before[key] for key in ("wire_s", "answering_s")}
-    noted_s = (status_after["time_ms"] - status_before["time_ms"]) / 1000
-    requests = status_after["buses"][0]["requests"] - status_before["buses"][0]["requests"]
+    return between(before, look(street), baud, dead)
+
+
+def between(before: Look, after: Look, baud: int, dead: str = "") -> Part:
+    """What went over the line from one moment to another."""
+    passed_s = (after.at_ms - before.at_ms) / 1000
+    spent = {key: after.line[key] - before.line[key] for key in ("wire_s", "answering_s")}
+    noted_s = (after.status["time_ms"] - before.status["time_ms"]) / 1000
+    requests = after.status["buses"][0]["requests"] - before.status["buses"][0]["requests"]
     per_s = requests / noted_s
     silent_s = per_s * passed_s * line.silence_s(_config(baud))
-    held_s = _held_s(status_after, dead) - _held_s(status_before, dead)
+    held_s = _held_s(after.status, dead) - _held_s(before.status, dead)
     return Part(
         seconds=noted_s,
         share=(spent["wire_s"] + spent["answering_s"] + silent_s) / passed_s,
-        records=status_after["records"] - status_before["records"],
+        records=after.status["records"] - before.status["records"],
         requests=requests,
         turnaround_ms=1000 * spent["answering_s"] / (per_s * passed_s),
         dead_share=held_s / noted_s,

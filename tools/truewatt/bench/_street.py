@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from ledger.setup import PreferencesBody, build_tx
 from truewatt.bench._figures import progress
 from truewatt.bench._processes import free_port
 from truewatt.demo import runner, site
-from truewatt.demo.ledger_view import read_ledger
+from truewatt.demo.ledger_view import LedgerView, read_ledger
 from truewatt.demo.physics_log import Switching, switchings
 from truewatt.demo.scenario import CHAIN_ID, Pace, Scenario, plan_homes
 from truewatt.emulator.rig_control import ask_rig
@@ -69,11 +69,18 @@ class Street:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, folder: Path, boards: int, sections: int, pace: Pace, seconds: float
+        cls,
+        folder: Path,
+        boards: int,
+        sections: int,
+        pace: Pace,
+        seconds: float,
+        prepare: Callable[[Street], None] = lambda street: None,
     ) -> AsyncIterator[Street]:
-        """Build it, start it, let the first orders be carried out."""
+        """Build it, `prepare` it while it is off, start it, let the first orders be carried out."""
         progress(f"building a street of {boards} boards")
         street = cls(folder, boards, sections, pace, seconds)
+        prepare(street)
         try:
             async with RpcClient(street.site.rpc_url) as client:
                 street.client = client
@@ -174,9 +181,7 @@ class Street:
 
     def lives(self, since_ms: int) -> list[Life]:
         """Every command that was decided since, and that its board confirmed."""
-        addresses = self.site.addresses
-        devices = {address[:KID_BYTES]: address for address in addresses.values()}
-        ledger = read_ledger(self.site.ledger_home, devices)
+        addresses, ledger = self.site.addresses, self._ledger()
         moves = switchings(self.site.run_dir / "rig" / "switches.jsonl")
         names = {address: name for name, address in addresses.items()}
         intents = {intent.id: intent for intent in ledger.intents}
@@ -213,7 +218,18 @@ class Street:
 
     def ends(self, since_ms: int) -> dict[str, int]:
         """How the commands decided since ended, by the ledger."""
+        ledger = self._ledger()
+        return replace(ledger, intents=tuple(_recent(ledger, since_ms))).counts()
+
+    def cut_short(self, since_ms: int) -> int:
+        """How many of them the ledger had ended before their boards' outcomes came."""
+        ledger = self._ledger()
+        return sum(intent.id in ledger.late for intent in _recent(ledger, since_ms))
+
+    def _ledger(self) -> LedgerView:
         devices = {address[:KID_BYTES]: address for address in self.site.addresses.values()}
-        ledger = read_ledger(self.site.ledger_home, devices)
-        recent = [i for i in ledger.intents if ledger.final_ms[i.height] >= since_ms]
-        return replace(ledger, intents=tuple(recent)).counts()
+        return read_ledger(self.site.ledger_home, devices)
+
+
+def _recent(ledger: LedgerView, since_ms: int) -> list[Intent]:
+    return [i for i in ledger.intents if ledger.final_ms[i.height] >= since_ms]

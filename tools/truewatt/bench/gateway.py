@@ -1,9 +1,9 @@
-"""`truewatt bench gateway ingest|bus|enforce`: what one gateway takes, reads and orders a second.
+"""`truewatt bench gateway ingest|bus|backlog|enforce`: what one gateway takes, reads and orders.
 
-`bus` and `enforce` have a `--help` of their own. `ingest`: Mosquitto (QoS 1) -> signature -> full
-admission -> durable commit -> PUBACK and signed ack. Broker, gateway and load generator are
-processes of one machine and share its cores: the CPU time of each is given a reading, so that it
-can be told what a machine does whose load comes from outside.
+`bus`, `backlog` and `enforce` have a `--help` of their own. `ingest`: Mosquitto (QoS 1) ->
+signature -> full admission -> durable commit -> PUBACK and signed ack. Broker, gateway and load
+generator are processes of one machine and share its cores: the CPU time of each is given a reading,
+so that it can be told what a machine does whose load comes from outside.
 """
 
 import argparse
@@ -22,7 +22,7 @@ PART_TURNS = 100
 
 HALF_LOAD_S = 12
 
-OTHERS = {"bus": "_bus_load", "enforce": "_enforce_run"}
+OTHERS = {"backlog": "_backlog_run", "bus": "_bus_load", "enforce": "_enforce_run"}
 """What else of a gateway is measured, each by a module of its own."""
 
 

@@ -11,7 +11,7 @@ from ledger.blocks import median_time_ns
 from ledger.contracts import control, metering
 from ledger.contracts.app import Finalized
 from ledger.contracts.bodies import RecordsBody
-from ledger.contracts.objects import DONE, EXPIRED, OPEN, REFUSED, Intent, unpack
+from ledger.contracts.objects import DONE, EXPIRED, INTENT_STATUS, OPEN, REFUSED, Intent, unpack
 from ledger.engine.chain import genesis_id
 from ledger.engine.db import ChainDb, StoredBlock
 from ledger.engine.home import Home
@@ -24,7 +24,11 @@ from wireformat.registry import open_signed
 
 @dataclass(frozen=True)
 class LedgerView:
-    """The chain's end, its intents, its prices, and the records that it admitted."""
+    """The chain's end, its intents, its prices, and the records that it admitted.
+
+    `late`: ids of intents that had been ended before their board's outcome came; `heard_ahead`: how
+    many outcomes came ahead of their turn.
+    """
 
     height: int
     app_hash: str
@@ -33,6 +37,8 @@ class LedgerView:
     prices: dict[str, tuple[int, int]]
     admitted: dict[bytes, list[SignedRecord]]
     refused_records: dict[str, int]
+    late: frozenset[bytes] = frozenset()
+    heard_ahead: int = 0
 
     def ended(self, status: int) -> int:
         """How many intents ended so (`ledger.contracts.objects`: DONE, REFUSED, EXPIRED, OPEN)."""
@@ -66,7 +72,7 @@ def read_ledger(home_path: Path, devices: dict[bytes, bytes]) -> LedgerView:
     intents = [
         unpack(Intent, value) for key, value in state.items() if key.startswith(control.INTENT)
     ]
-    admitted, refused = _records(blocks, genesis.chain_id, devices)
+    admitted, refused, ahead = _records(blocks, genesis.chain_id, devices)
     last = blocks[-1].block.header
     return LedgerView(
         height=last.height,
@@ -80,6 +86,8 @@ def read_ledger(home_path: Path, devices: dict[bytes, bytes]) -> LedgerView:
         prices=_prices([stored.done for stored in blocks]),
         admitted=admitted,
         refused_records=refused,
+        heard_ahead=ahead,
+        late=_late([stored.done for stored in blocks]),
     )
 
 
@@ -88,6 +96,17 @@ def _blocks(db: ChainDb) -> Iterator[StoredBlock]:
         stored = db.block(height)
         assert stored is not None
         yield stored
+
+
+def _late(done: list[Finalized]) -> frozenset[bytes]:
+    ends = {f"control/{INTENT_STATUS[status]}" for status in (DONE, REFUSED, EXPIRED)}
+    found = set()
+    for block in done:
+        for event in block.all_events():
+            if event.kind in ends and event.attributes["late"]:
+                assert isinstance(event.attributes["id"], bytes)
+                found.add(event.attributes["id"])
+    return frozenset(found)
 
 
 def _prices(done: list[Finalized]) -> dict[str, tuple[int, int]]:
@@ -106,9 +125,11 @@ def _prices(done: list[Finalized]) -> dict[str, tuple[int, int]]:
 
 def _records(
     blocks: list[StoredBlock], chain_id: str, devices: dict[bytes, bytes]
-) -> tuple[dict[bytes, list[SignedRecord]], dict[str, int]]:
-    """Every record that the metering contract admitted, in order, and refusals by reason."""
+) -> tuple[dict[bytes, list[SignedRecord]], dict[str, int], int]:
+    """Every record that the metering contract admitted, in order, refusals by reason, and how many
+    outcomes came ahead of their turn."""
     admitted: dict[bytes, list[SignedRecord]] = {}
+    ahead = 0
     refused: Counter[str] = Counter()
     for stored in blocks:
         for data, result in zip(stored.block.txs, stored.done.results, strict=True):
@@ -117,6 +138,7 @@ def _records(
                 continue
             codes = cbor.decode(result.data)
             assert isinstance(codes, list)
+            ahead += codes.count(metering.HEARD)
             for (code, record), verdict in zip(
                 RecordsBody.from_map(tx.body).records, codes, strict=True
             ):
@@ -125,7 +147,7 @@ def _records(
                 elif verdict in (metering.ADMITTED, metering.IMPLAUSIBLE):
                     kid = _kid(code, record, chain_id)
                     admitted.setdefault(devices[kid], []).extend(parse([(code, record)], chain_id))
-    return admitted, dict(sorted(refused.items()))
+    return admitted, dict(sorted(refused.items())), ahead
 
 
 def _kid(code: int, record: bytes, chain_id: str) -> bytes:
