@@ -270,4 +270,8 @@ def test_a_heap_that_is_short_is_told_by_name() -> None:
     alone = settings.compose(board, wishes("meter", None, network=network))
     assert heap.warning(alone) is None
     both = settings.compose(board, wishes("mlmd", network=network, tcp={"ssid": "s"}))
-    assert "LittleHeap: it may not start" in str(heap.warning(both))
+    assert re.match(
+        r"LittleHeap: about 1\d KiB stay free of 112, 20 should", str(heap.warning(both))
+    )
+    full = {**both, "metering": {"driver": "atm90e32"}, "bus": {}, "sntp": {"host": "h"}}
+    assert "LittleHeap: it may not start" in str(heap.warning(full | {"bus": {"address": 1}}))

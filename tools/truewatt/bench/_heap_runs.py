@@ -131,8 +131,8 @@ COMBINATIONS = (
         },
     ),
     Combination("M-LMD, ATM90E32, MQTT", "mlmd", "atm90e32", ("mqtt",)),
-    # Does not fit 112 KiB: two links and the breaker are for chips that have more.
-    Combination("M-LMD, ATM90E32, bus and MQTT", "mlmd", "atm90e32", ("bus", "mqtt"), {}, 128),
+    # Works, below the bar: two links and the breaker are for chips that have more.
+    Combination("M-LMD, ATM90E32, bus and MQTT", "mlmd", "atm90e32", ("bus", "mqtt")),
 )
 
 

@@ -22,7 +22,7 @@ _ALONE = {
 """KiB that a role with a metering chip leaves, if it had no link."""
 
 _OTHERS = {"meter": 36.0, "mlmd": 32.5}
-_COSTS = {"bus": 8.8, "mqtt": 10.8, "tcp": 10.5, "sntp": 4.0, "drift": 1.0}
+_COSTS = {"bus": 8.8, "mqtt": 10.2, "tcp": 10.5, "sntp": 4.0, "drift": 1.0}
 _TCP_BESIDE_BUS = 5.2
 """Both serve the same registers."""
 
