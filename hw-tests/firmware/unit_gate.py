@@ -67,6 +67,47 @@ def beacons():
     expect("used up", bench.give(beacon, GATEWAY), c.R_WRONG_NONCE)
 
 
+def chain_of_tickets(count):
+    """The newest last; the first is the foot."""
+    tickets = [b"the last of them"]
+    for _ in range(count):
+        tickets.insert(0, identity.prev_hash(tickets[0]))
+    return tickets
+
+
+def tickets():
+    bench = Bench()
+    chain = chain_of_tickets(c.TICKETS_AHEAD + 9)
+
+    def told(at, signature=GOOD):
+        beacon = Beacon(nonce=bench.gate.new_nonce(), time_ms=NOW_S * 1000, tickets=chain[at])
+        return bench.give(beacon, GATEWAY, signature)
+
+    expect("none without a chain", bench.gate.redeem(chain[1]), False)
+    expect("a forged foot", told(0, BAD), c.R_BAD_SIGNATURE)
+    expect("leads nowhere", bench.gate.redeem(chain[1]), False)
+    expect("a foot", told(0), c.R_NONE)
+    expect("the foot itself", bench.gate.redeem(chain[0]), False)
+    expect("the first", bench.gate.redeem(chain[1]), True)
+    expect("once", bench.gate.redeem(chain[1]), False)
+    for junk in (b"", bytes(15), bytes(16), chain[2][:15], chain[2] + b"x"):
+        expect("junk", bench.gate.redeem(junk), False)
+    expect("some were lost", bench.gate.redeem(chain[5]), True)
+    expect("one that was overtaken", bench.gate.redeem(chain[4]), False)
+    expect("too far ahead", bench.gate.redeem(chain[6 + c.TICKETS_AHEAD]), False)
+    expect("just not too far", bench.gate.redeem(chain[5 + c.TICKETS_AHEAD]), True)
+    bench.give(Beacon(nonce=bench.gate.new_nonce(), time_ms=NOW_S * 1000), GATEWAY)
+    expect("time alone ends no chain", bench.gate.redeem(chain[6 + c.TICKETS_AHEAD]), True)
+    # What has a ticket needs no token, and every other check.
+    bench.tokens = TokenBucket(0, 1000, 0)
+    expect("no token left", bench.give(command(), AUTHORITY), c.R_BUSY)
+    bench.tokens = None
+    expect("a stranger's", bench.give(command(), STRANGER), c.R_UNKNOWN_KEY)
+    expect("a forged one", bench.give(command(), AUTHORITY, BAD), c.R_BAD_SIGNATURE)
+    expect("the right one", bench.give(command(), AUTHORITY), c.R_NONE)
+    expect("a second time", bench.give(command(), AUTHORITY), c.R_REPLAYED)
+
+
 def time_held_back():
     """Reading the status again must not make an old nonce young."""
     bench = Bench()
@@ -188,6 +229,7 @@ def junk():
 for test in (
     acks,
     beacons,
+    tickets,
     time_held_back,
     what_can_be_said_twice_is_no_sign_of_life,
     certificates,

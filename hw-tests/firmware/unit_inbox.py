@@ -10,6 +10,7 @@ from links.inbox import Inbox
 from wireformat import codes
 
 ACK, COMMAND = 8, 6
+GOOD = b"t" * codes.TICKET_BYTES
 
 
 class Gate:
@@ -18,8 +19,16 @@ class Gate:
     def __init__(self):
         self.seen = []
         self.gave_way = []
+        self.let_in = []
+        self.tickets = 0
+
+    def redeem(self, ticket):
+        self.tickets += 1
+        return ticket == GOOD
 
     def admit(self, code, data, bucket):
+        if bucket is None:
+            self.let_in.append(data)
         return codes.R_UNKNOWN_KEY if data[:1] == b"j" else codes.R_NONE, (code, data)
 
     async def finish(self, frame, give_way=None):
@@ -129,6 +138,80 @@ def giving_way():
     expect("last frame", inbox.last_frame, 1)
 
 
+def ticketed(frame_id, code, data, ticket=GOOD):
+    return chunk(frame_id, codes.TICKETED, ticket + bytes((code,)) + data)
+
+
+def tickets():
+    """Into a full queue, first, and its status stays; with a bad one a frame is like any other."""
+    gate = Gate()
+    inbox = Inbox(gate, Liveness())
+    for frame_id in range(1, 5):
+        inbox.put(chunk(frame_id, COMMAND, b"x%d" % frame_id))
+    expect("full", inbox.put(chunk(5, COMMAND, b"cmd")), codes.R_BUSY)
+    expect("a bad one", inbox.put(ticketed(6, COMMAND, b"bad", bytes(16))), codes.R_BUSY)
+    expect("an ack", inbox.put(ticketed(7, ACK, b"ack")), codes.R_NONE)
+    expect("a command", inbox.put(ticketed(8, COMMAND, b"cmd")), codes.R_NONE)
+    expect("said again", inbox.put(ticketed(8, COMMAND, b"cmd")), codes.R_NONE)
+    expect("looked at once", (gate.tickets, gate.let_in), (3, [b"ack", b"cmd"]))
+    for frame_id in range(100, 110):
+        inbox.put(chunk(frame_id, COMMAND, b"junk"))
+    # Under an id that was heard.
+    inbox.put(chunk(8, COMMAND, b"junk"))
+    seen = statuses(inbox)[:2]
+    pending = codes.INBOX_PENDING
+    expect("their statuses", seen, [(8, pending, 0), (7, pending, 0)])
+    process(inbox)
+    first = [(COMMAND, b"cmd"), (ACK, b"ack"), (COMMAND, b"x1")]
+    expect("they went first", gate.seen[:3], first)
+    for frame_id in range(100, 110):
+        inbox.put(chunk(frame_id, COMMAND, b"junk"))
+    accepted = codes.INBOX_ACCEPTED
+    expect("their ends", statuses(inbox)[:2], [(8, accepted, 0), (7, accepted, 0)])
+    for frame_id in range(20, 26):
+        inbox.put(ticketed(frame_id, COMMAND, b"%d" % frame_id))
+        inbox.put(chunk(100 + frame_id, COMMAND, b"junk"))
+    ended = [row[0] for row in statuses(inbox)]
+    expect("three at least", ended, [25, 24, 23, 125])
+    process(inbox)
+    for size in range(codes.TICKET_BYTES + 1):
+        inbox.put(chunk(50 + size, codes.TICKETED, bytes(size or 1)))
+    expect("nothing behind it", gate.tickets, 9)
+    for frame_id in range(200, 220):
+        inbox.put(ticketed(frame_id, ACK, b"%d" % frame_id))
+    expect("bounded", len(inbox._queue), 8)
+
+
+def beginnings():
+    """Nobody's beginning under a frame's id stands in its way."""
+    gate = Gate()
+    inbox = Inbox(gate, Liveness())
+    inbox.put(chunk(1, COMMAND, b"forged", 0, 2))
+    inbox.put(chunk(1, COMMAND, b"worthy"))
+    process(inbox)
+    expect("the whole one", gate.seen, [(COMMAND, b"worthy")])
+
+
+def outranked():
+    """A forged command's check makes room for one with a ticket, an ack with one for none."""
+    gate = Gate()
+    inbox = Inbox(gate, Liveness())
+
+    async def run():
+        task = asyncio.create_task(inbox.run())
+        for frame in (chunk(1, COMMAND, b"xorged"), ticketed(2, ACK, b"ack")):
+            inbox.put(frame)
+            await asyncio.sleep_ms(0)
+            await asyncio.sleep_ms(0)
+        inbox.put(chunk(3, COMMAND, b"xorged too"))
+        await asyncio.sleep_ms(20)
+        task.cancel()
+
+    asyncio.run(run())
+    expect("the forged one", gate.gave_way, [(COMMAND, b"xorged")])
+    expect("the ack", gate.seen[0], (ACK, b"ack"))
+
+
 def flood():
     """What is refused at sight takes no place, in the queue or among what is reported."""
     gate = Gate()
@@ -160,6 +243,9 @@ chunks()
 repeats()
 queue()
 giving_way()
+tickets()
+beginnings()
+outranked()
 flood()
 garbage()
 print("ok")
