@@ -1,23 +1,28 @@
-"""A token bucket with a share that only the important draw on."""
+"""A token bucket with two halves, one for commands and one for everything else."""
 
 
 class TokenBucket:
-    """`capacity` tokens, one more every `refill_ms`; the last `reserve` are for the privileged."""
+    """`capacity` tokens, one more every `refill_ms` for the half that has fewer, or in turns.
 
-    def __init__(self, capacity: int, refill_ms: int, reserve: int) -> None:
+    So neither can use up what the other needs: not forged commands the way of an ack, nor the
+    other way round. What one half leaves unused the other gets.
+    """
+
+    def __init__(self, capacity: int, refill_ms: int) -> None:
         self._capacity = capacity
         self._refill_ms = refill_ms
-        self._reserve = reserve
-        self._tokens = capacity
-        self._since_ms = 0
+        self._tokens = [capacity // 2, capacity // 2]
+        self._turn = 0
 
-    def take(self, now_ms: int, privileged: bool) -> bool:
+    def take(self, now_ms: int, command: bool) -> bool:
         """Draw one token at `now_ms` (monotonic); False if there is none for this caller."""
-        gained = (now_ms - self._since_ms) // self._refill_ms
-        if gained > 0:
-            self._tokens = min(self._capacity, self._tokens + gained)
-            self._since_ms += gained * self._refill_ms
-        if self._tokens <= (0 if privileged else self._reserve):
+        tokens, turn = self._tokens, now_ms // self._refill_ms
+        for past in range(max(self._turn, turn - self._capacity), turn):
+            if tokens[0] + tokens[1] < self._capacity:
+                more = tokens[0] - tokens[1] or 1 - 2 * (past & 1)
+                tokens[more > 0] += 1
+        self._turn = turn
+        if not tokens[command]:
             return False
-        self._tokens -= 1
+        tokens[command] -= 1
         return True

@@ -1,7 +1,7 @@
 """What happens to a complete frame from a link: cheap checks, then curve work, then the effect.
 
 Every check that needs no curve arithmetic comes first, and a token bucket stands before the
-arithmetic, so that junk on a bus costs little. The last tokens are for commands. What comes with a
+arithmetic, so that junk on a bus costs little. Commands have half of it. What comes with a
 ticket needs none: so the forged can't use up what the genuine need (ADR 163).
 """
 

@@ -19,7 +19,6 @@ from wireformat.control import Command
 _QUEUE_FRAMES, _QUEUE_TICKETED = 4, 8
 _BUCKET_TOKENS = 8
 _BUCKET_REFILL_MS = 500
-_BUCKET_RESERVE = 4
 
 
 class Entry:
@@ -45,7 +44,7 @@ class Inbox:
         self._gate = gate
         self._name = name
         self._liveness = liveness
-        self._bucket = TokenBucket(_BUCKET_TOKENS, _BUCKET_REFILL_MS, _BUCKET_RESERVE)
+        self._bucket = TokenBucket(_BUCKET_TOKENS, _BUCKET_REFILL_MS)
         self._entries = []
         self._queue = []
         self._rank = 0

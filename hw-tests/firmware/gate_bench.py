@@ -84,7 +84,7 @@ class Bench:
         self.gate = Gate(self.owner, self.certificates, self.chain, self.clock)
         self.gate.commands = self.commands
         self.gate.comms = CommsWatch(1000, self.clock)
-        self.tokens = TokenBucket(100, 1000, 50)
+        self.tokens = TokenBucket(100, 1000)
         for role, key in ((c.ACK, GATEWAY), (c.CONTROL, AUTHORITY)):
             expect("certificate", self.give(certificate(role, key), ROOT), c.R_NONE)
         if trusted:

@@ -148,12 +148,18 @@ def a_little_ahead_is_slowed_down():
 
 
 def bucket():
-    tokens = TokenBucket(4, 1000, 2)
+    tokens = TokenBucket(4, 1000)
     expect("ordinary", [tokens.take(0, False) for _ in range(3)], [True, True, False])
-    expect("the reserve", [tokens.take(0, True) for _ in range(3)], [True, True, False])
+    expect("commands", [tokens.take(0, True) for _ in range(3)], [True, True, False])
     expect("refill", [tokens.take(1500, True), tokens.take(1600, True)], [True, False])
-    expect("part of a refill is kept", tokens.take(2000, True), True)
-    expect("full, not more", [tokens.take(99000, True) for _ in range(5)], [True] * 4 + [False])
+    expect("part of a refill is kept", tokens.take(2000, False), True)
+    expect("full, not more", [tokens.take(99000, True) for _ in range(3)], [True, True, False])
+    got = [tokens.take(now_ms, True) for now_ms in range(100000, 110000, 1000)]
+    expect("all for commands while others need none", got, [True] * 10)
+    expect("but theirs", [tokens.take(110000, False) for _ in range(3)], [True, True, False])
+    both = [[tokens.take(now_ms, way) for way in (True, False)] for now_ms in
+            range(111000, 131000, 1000)]  # fmt: skip
+    expect("in turns", [sum(way) for way in zip(*both)], [10, 11])
 
 
 def watches():

@@ -99,7 +99,7 @@ def tickets():
     bench.give(Beacon(nonce=bench.gate.new_nonce(), time_ms=NOW_S * 1000), GATEWAY)
     expect("time alone ends no chain", bench.gate.redeem(chain[6 + c.TICKETS_AHEAD]), True)
     # What has a ticket needs no token, and every other check.
-    bench.tokens = TokenBucket(0, 1000, 0)
+    bench.tokens = TokenBucket(0, 1000)
     expect("no token left", bench.give(command(), AUTHORITY), c.R_BUSY)
     bench.tokens = None
     expect("a stranger's", bench.give(command(), STRANGER), c.R_UNKNOWN_KEY)
@@ -219,11 +219,20 @@ def junk():
         got = bench.give(None, None, code=code, data=good)
         expect("a command as type %d" % code, got, c.R_MALFORMED)
     expect("without curve work", bench.owner.verified, before)
-    bench.tokens = TokenBucket(4, 1000, 2)
+    bench.tokens = TokenBucket(4, 1000)
     ack = Ack(device=ME, epoch=1, seq=1, head=identity.record_hash(b"second"))
     flood = [bench.give(ack, GATEWAY, BAD) for _ in range(4)]
     expect("a flood", flood, [c.R_BAD_SIGNATURE] * 2 + [c.R_BUSY] * 2)
     expect("leaves commands their share", bench.give(command(), AUTHORITY), c.R_NONE)
+    flood = [bench.give(command(counter=9), AUTHORITY, BAD) for _ in range(4)]
+    expect("one of commands", flood, [c.R_BAD_SIGNATURE] + [c.R_BUSY] * 3)
+    for _ in range(9):
+        # A gateway that has just started has no ticket yet; its beacon finds its way.
+        bench.ticks.now += 1000
+        flood = [bench.give(command(counter=9), AUTHORITY, BAD) for _ in range(4)]
+    expect("goes on", flood.count(c.R_BUSY) >= 3, True)
+    beacon = Beacon(nonce=bench.gate.new_nonce(), time_ms=NOW_S * 1000)
+    expect("leaves beacons their share", bench.give(beacon, GATEWAY), c.R_NONE)
 
 
 for test in (

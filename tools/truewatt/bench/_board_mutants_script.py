@@ -165,7 +165,7 @@ def note(name):
 def give(code, data, bucket):
     """A whole frame to the gate, as an inbox does."""
     if bucket:
-        bucket._tokens = 1000
+        bucket._tokens = [1000, 1000]
     reason, frame = gate.admit(code, data, bucket)
     if not reason:
         gate._nonces = [(nonce, 0)]
@@ -341,7 +341,7 @@ gate = Gate(Owner(), certificates, Chain(), clock)
 gate.comms = CommsWatch(1000, clock)
 gate.commands = Commands()
 gate._nonces = [(nonce, 0)]
-bucket = TokenBucket(1000, 1, 0)
+bucket = TokenBucket(1000, 1)
 genuine_messages = set()
 for code, data in genuine:
     envelope = cose.split(data)

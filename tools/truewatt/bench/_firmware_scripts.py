@@ -174,7 +174,7 @@ def expect(reason, wanted):
 
 
 def no_limit():
-    return TokenBucket(100, 1, 50)
+    return TokenBucket(100, 1)
 
 
 async def handle(code, data, bucket):

@@ -182,6 +182,15 @@ def caught(scene: Scene, board: str, code: int) -> list[bytes]:
     return [data for kind, data in found if kind == code]
 
 
+def tickets(scene: Scene, board: str) -> list[bytes]:
+    """Tickets that the gateway showed a board, as the tap saw them."""
+    address = scene.bus_address(board)
+    seen = [request for request, _ in list(scene.tap_of(board).seen)]
+    found = [request for request in seen if is_inbox_write(request, address)]
+    end = 13 + codes.TICKET_BYTES
+    return [request[13:end] for request in found if request[9] == codes.TICKETED]
+
+
 INBOX = struct.pack(">H", modbus_map.INBOX)
 
 Shown = tuple[int, bytes]

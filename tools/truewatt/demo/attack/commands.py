@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 
+from gateway.tickets import ticketed
 from ledger import keys
 from ledger.setup import certify, seal
 from truewatt.demo.attack.base import INBOX, MODBUS, ON_THE_BUS, Attack, fate_name
@@ -106,8 +107,11 @@ class ReplayedCommand(OnARelay):
 
     name = "replayed-command"
     holds = ON_THE_BUS + ", and a recording of it"
-    does = "Sends a command of the authority that the board has carried out a second time."
-    stopped_by = "The board's counter, persisted before the relay moves."
+    does = (
+        "Sends a command of the authority that the board has carried out a second time, and takes"
+        " the ticket it came with for that and for a forged one."
+    )
+    stopped_by = "The board's counter, persisted before the relay moves; a ticket is good once."
 
     def run(self) -> None:
         scene = self.scene
@@ -117,6 +121,15 @@ class ReplayedCommand(OnARelay):
             lambda: intruder.status(scene, board).counter >= counter, f"{board} to have obeyed"
         )
         self.frame("a command said again", codes.R_REPLAYED, board, Command.CODE, data)
+        ticket = intruder.tickets(scene, board)[-1]
+        again = ticketed(ticket, Command.CODE, data)
+        self.frame("with the ticket it came with", codes.R_REPLAYED, board, *again)
+        order = intruder.order(scene, board, id=b"ticketed")
+        control = identity.kid(keys.public_key(scene.seeds["control"]))
+        forged = forgery.under_another_name(order, control, scene.chain_id)
+        behind = ticketed(ticket, Command.CODE, forged)
+        self.frame("a forged one with that ticket", codes.R_BAD_SIGNATURE, board, *behind)
+        self.untouched(board, b"ticketed")
         self.goes_on(board)
         self.result.kept.append(f"{board}: one outcome for the command, not two")
 
