@@ -42,6 +42,7 @@ from gateway.store.database import STORE_FILE
 from gateway.store_thread import StoreThread
 from gateway.submit import Submitter
 from gateway.tasks import is_cancelled
+from gateway.updates.air import AirUpdates
 from gateway.updates.queue import FOLDER as UPDATES
 from gateway.updates.queue import Updates
 from ledger.clock import Clock
@@ -114,6 +115,7 @@ class Gateway:
         )
         guarded.watch(self.node.seen)
         self._certificate = certificate
+        self._updates = Updates(config.data_dir / UPDATES, guarded)
         tools = self._tools(signer, (certificate.serial, data))
         tools.admission.on_event = CalibrationWatch(self.notices, guarded)
         self.collector = Collector(tools, config.buses, self._attested, make_bus)
@@ -172,7 +174,7 @@ class Gateway:
             poll_s=config.poll_s,
             beacon_s=config.beacon_s,
             batch_records=config.batch_records,
-            updates=Updates(config.data_dir / UPDATES, self._clock),
+            updates=self._updates,
             on_records=self._new_records.set,
             time_is_sound=self.node.time_is_sound,
         )
@@ -195,6 +197,7 @@ class Gateway:
         links += [link for link in (self.mqtt, self.ble) if link is not None]
         loops = [
             *(asyncio.create_task(link.run(), name="collect") for link in links),
+            asyncio.create_task(self._bring_updates(), name="updates"),
             asyncio.create_task(self._for_ever(self._ledger_step, "ledger"), name="ledger"),
             asyncio.create_task(self._for_ever(self._submit_step, "submit"), name="submit"),
             asyncio.create_task(self._for_ever(self._deliver_step, "enforce"), name="enforce"),
@@ -212,6 +215,11 @@ class Gateway:
             await asyncio.gather(*loops, stopping, return_exceptions=True)
             await self.registry.close()
             await self._close()
+
+    async def _bring_updates(self) -> None:
+        """Boards on a bus get theirs at their visits."""
+        on_air = [link.boards for link in (self.mqtt, self.ble) if link is not None]
+        await AirUpdates(self._updates, on_air, self._clock, self.notices).run()
 
     async def _close(self) -> None:
         await self._link.close()

@@ -41,7 +41,8 @@ Publish = Callable[[bytes, str, bytes], None]
 class MqttBoard:
     """One board. `waiting`: frames sent to it whose fate somebody awaits; `orders`: commands, by
     their counters; `crowded`: it lately turned frames away because there were too many; `beacon`:
-    the last one's frame, and where it says that the tickets stand.
+    the last one's frame, and where it says that the tickets stand; `news` is set by each word of
+    the board.
 
     Frame ids begin anywhere: a board takes one that it has just seen for a repetition.
     """
@@ -59,6 +60,7 @@ class MqttBoard:
     told_ms: dict[str, int] = field(default_factory=dict)
     waiting: dict[int, "asyncio.Future[tuple[int, int]]"] = field(default_factory=dict)
     orders: dict[int, "asyncio.Future[tuple[int, int]]"] = field(default_factory=dict)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Boards:
@@ -110,7 +112,12 @@ class Boards:
             board.dropped != before
         )
         self._serve(board, status)
+        board.news.set()
         return status.unacked > 0
+
+    def where(self, board: MqttBoard) -> str:
+        """For messages."""
+        return f"{self._way} {board.device.hex()[:8]}"
 
     def is_here(self, device: bytes) -> bool:
         """Whether the board was heard of late."""
@@ -166,10 +173,11 @@ class Boards:
     def send(self, board: MqttBoard, code: int, data: bytes, leaf: str = m.CMD) -> int:
         """Publish one frame; its id, or 0 if the link can't take it now.
 
-        A command goes with a ticket, and so does everything else while the board is crowded.
+        A command goes with a ticket, and so does everything else while the board is crowded;
+        pieces of firmware need none, and have no room for one.
         """
         board.frame = board.frame % 0xFFFF + 1
-        if code == Command.CODE or board.crowded:
+        if code == Command.CODE or (board.crowded and code != codes.PIECE):
             code, data = ticketed(self._tools.tickets.take(board.device), code, data)
         try:
             self._publish(board.device, leaf, m.chunk(board.frame, code, data))
@@ -185,17 +193,18 @@ class Boards:
         if board is None or not self.is_here(device):
             raise BoardAbsent(f"board {device.hex()}", self._way)
         try:
-            await self._deliver(board, Command.CODE, data)
+            await self.deliver(board, Command.CODE, data)
         except FrameRefused as error:
             control = self._tools.directory.control
             needs = (codes.R_UNKNOWN_KEY, codes.R_CERT_EXPIRED)
             if error.reason not in needs or control is None:
                 raise
-            await self._deliver(board, Certificate.CODE, control[1])
-            await self._deliver(board, Command.CODE, data)
+            await self.deliver(board, Certificate.CODE, control[1])
+            await self.deliver(board, Command.CODE, data)
 
-    async def _deliver(self, board: MqttBoard, code: int, data: bytes) -> None:
-        where = f"{self._way} {board.device.hex()[:8]}"
+    async def deliver(self, board: MqttBoard, code: int, data: bytes) -> None:
+        """Return once the board accepted the frame; raises `FrameRefused` or `FrameLost`."""
+        where = self.where(board)
         frame = self.send(board, code, data)
         if not frame:
             raise FrameLost("the link can't take it now", where)

@@ -1,7 +1,9 @@
 """The command line: what a person reads, and the exit status."""
 
 import json
+import re
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +12,7 @@ from gateway.config import load_config
 from gateway.tests.test_config import GOOD
 from gateway.tests.test_updates import release
 from gateway.updates.errors import NoSuchDevice
-from gateway.updates.queue import FOLDER, release_path, write_progress
+from gateway.updates.queue import FOLDER, read_progress, release_path, write_progress
 
 
 @pytest.fixture
@@ -94,4 +96,27 @@ def test_a_release_waits_for_the_gateway_and_its_end_is_told(config, capsys, tmp
     told = threading.Timer(0.3, write_progress, (folder, name, {"state": "failed", "what": "old"}))
     told.start()
     assert cli.main([*ask, name]) == 1
-    assert "waiting, 0 of at most" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "waits for its turn" in said
+    assert f"{name}: old" in said
+    assert cli.main([*ask, f"{name},{name}", "--no-wait"]) == 0
+    assert capsys.readouterr().out.startswith(f"{name}: firmware")
+
+
+def test_each_update_command_of_the_docs_is_taken(config, capsys, tmp_path, monkeypatch):
+    devices = "".join(
+        f'\n[[bus.device]]\naddress = {number + 10}\nname = "m{number}"\n'
+        for number in range(2, 11)
+    )
+    config.write_text(GOOD + devices)
+    (tmp_path / "meter-0.2.0.tw").write_bytes(release())
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).resolve().parents[2] / "docs/updating.md").read_text(encoding="utf-8")
+    found = re.findall(r"^ {4,}truewatt gateway (update .+)$", page, re.M)
+    assert len(found) == 2
+    for words in found:
+        assert cli.main([*words.split(), "--no-wait"]) == 0
+    facts = read_progress(load_config(config).data_dir / FOLDER, "m10")
+    assert facts["before"] == [f"m{number}" for number in range(1, 10)]
+    assert facts["at_once"] == 3
+    assert "m9, m10: firmware 0.2.0" in capsys.readouterr().out

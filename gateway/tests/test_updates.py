@@ -9,7 +9,7 @@ from gateway.collect.errors import FrameLost
 from gateway.tests.signing import CHAIN
 from gateway.tests.site import filled, run
 from gateway.updates.errors import BadReleaseFile
-from gateway.updates.queue import enqueue, progress_path, release_path
+from gateway.updates.queue import enqueue, progress_path, read_progress, release_path
 from gateway.updates.release_file import MAGIC, read
 from ledger.setup import seal
 from truewatt.hostile.mutation import mutants
@@ -97,6 +97,57 @@ def test_a_board_that_rolled_back_is_told_as_failed(tmp_path):
         meter.update = codes.UP_FAILED << 8 | codes.R_ROLLED_BACK
         await site.until(lambda: progress(site)["state"] == "failed")
         assert "rolled back" in progress(site)["what"]
+
+    run(tmp_path, scenario)
+
+
+def test_a_site_is_updated_one_board_first_and_stops_at_the_first_that_fails(tmp_path):
+    async def scenario(site):
+        meters = [filled(site, number, 3) for number in (1, 2, 3, 4)]
+        names = ["d1", "d2", "d3", "d4"]
+        for meter in meters:
+            site.enrol(meter)
+            meter.wants = [1]
+        first, second, third, fourth = meters
+        first.ends_in = codes.UP_TRIAL
+        third.ends_in = codes.UP_TRIAL
+        for at, name in enumerate(names):
+            enqueue(site.folder / "updates", name, release(), names[:at], 2)
+        state = lambda name: read_progress(site.folder / "updates", name)["state"]  # noqa: E731
+        site.start(dict(enumerate(meters, 1)))
+        # The first alone, as long as it is on trial; then two at a time.
+        await site.until(lambda: state("d1") == "trial")
+        await site.until(lambda: all(meter.acked == (1, 2) for meter in meters))
+        assert not second.received | third.received | fourth.received
+        first.update = codes.UP_RUNS << 8
+        await site.until(lambda: state("d2") == "done")
+        await site.until(lambda: state("d3") == "trial")
+        third.update = codes.UP_FAILED << 8 | codes.R_ROLLED_BACK
+        await site.until(lambda: state("d3") == "failed")
+        assert state("d1") == "done"
+
+    run(tmp_path, scenario)
+
+
+def test_who_comes_after_a_board_that_failed_is_not_begun(tmp_path):
+    async def scenario(site):
+        meters = [filled(site, number, 3) for number in (1, 2, 3)]
+        for meter in meters:
+            site.enrol(meter)
+            meter.wants = [1]
+        meters[1].wants, meters[1].ends_in = [1], codes.UP_ARMED
+        names = ["d1", "d2", "d3"]
+        for at, name in enumerate(names):
+            enqueue(site.folder / "updates", name, release(), names[:at])
+        facts = lambda name: read_progress(site.folder / "updates", name)  # noqa: E731
+        site.start(dict(enumerate(meters, 1)))
+        await site.until(lambda: facts("d2")["state"] == "armed")
+        meters[1].update = codes.UP_FAILED << 8 | codes.R_ROLLED_BACK
+        await site.until(lambda: facts("d3")["state"] == "failed")
+        assert "rolled back" in facts("d2")["what"]
+        assert (facts("d3")["error"], meters[2].received) == ("stopped", {})
+        assert "d2 did not take it" in facts("d3")["what"]
+        assert not release_path(site.folder / "updates", "d3").exists()
 
     run(tmp_path, scenario)
 

@@ -35,7 +35,21 @@ class FileUnsettled(UpdateError):
     todo = "look at the bus (noise, two masters), then update again"
 
 
+class Stopped(UpdateError):
+    """A board before this one failed, so this one was not begun."""
+
+    code = "stopped"
+    todo = "find out why that one did not take it, then update again"
+
+
+class AmbiguousDevice(UpdateError):
+    """More than one board's address begins so."""
+
+    code = "ambiguous_device"
+    todo = "give more digits of the board's address"
+
+
 class NoSuchDevice(UpdateError):
-    """No board of that name on a bus of this gateway."""
+    """No board of that name on a bus of this gateway, or not an address."""
 
     code = "no_such_device"

@@ -62,7 +62,8 @@ def desk(tmp_path: Path, march: str) -> Iterator[Callable[..., Desk]]:
         radio: bool = True,
         speed: int = 1,
         spi: Path | None = None,
-        prepare: Callable[[EmulatedBoard], None] = lambda board: None,
+        ble: Path | None = None,
+        prepare: Callable[[EmulatedBoard], object] = lambda board: None,
     ) -> Desk:
         folder = tmp_path / str(len(desks))
         (folder / "nothing").mkdir(parents=True)
@@ -80,6 +81,7 @@ def desk(tmp_path: Path, march: str) -> Iterator[Callable[..., Desk]]:
             radio=radio,
             charges=NO_CHARGES,
             spi=spi,
+            ble=ble,
             # Nothing frozen: what runs is what was flashed.
             firmware=folder / "nothing",
         )

@@ -40,8 +40,13 @@ if config != "null":
 """
 
 
-def install(board: EmulatedBoard, built: image.Image, config: dict[str, Any] | None) -> None:
-    """What flash and provision leave, without a cable's time; the board runs from slot /a."""
+def install(
+    board: EmulatedBoard, built: image.Image, config: dict[str, Any] | None
+) -> dict[str, str]:
+    """What flash and provision leave, without a cable's time; the board runs from slot /a.
+
+    What provisioning said: ENROLMENT, PASSKEY.
+    """
     rom = board.directory / "rom"
     ours = {f"a/{path}": data for path, data in built.files.items()}
     ours |= {"a/files.cbor": built.listing, "a/firmware.json": built.manifest} | built.stage
@@ -50,7 +55,8 @@ def install(board: EmulatedBoard, built: image.Image, config: dict[str, Any] | N
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(data)
     spec = replace(board.spec, firmware=rom, precompiled=False)
-    EmulatedBoard(board.directory, spec).execute(_INSTALL % json.dumps(config))
+    said = EmulatedBoard(board.directory, spec).execute(_INSTALL % json.dumps(config))
+    return dict(line.split(" ", 1) for line in said.splitlines() if " " in line)
 
 
 def meter(**changes: Any) -> dict[str, Any]:
@@ -79,9 +85,9 @@ class Shop:
         main(["release-key", *who, "--out", str(folder)])
         self.signer = release.load_signer(folder / "release.key", folder / "release.cert", CHAIN)
 
-    def install(self, board: EmulatedBoard, **changes: Any) -> None:
+    def install(self, board: EmulatedBoard, **changes: Any) -> dict[str, str]:
         """Leave on a board what flashing and provisioning leave."""
-        install(board, self.image, meter(**{"interval_s": 10, "boundary_s": 60} | changes))
+        return install(board, self.image, meter(**{"interval_s": 10, "boundary_s": 60} | changes))
 
     def build(self, index: int, changed: dict[str, bytes] | None = None, **other: Any) -> Path:
         """A release of the checkout's firmware, but for `changed` files; its path."""

@@ -22,6 +22,7 @@ from gateway.config import BusConfig
 from gateway.updates.errors import ReleaseRefused
 from gateway.updates.push import Push
 from gateway.updates.release_file import read
+from gateway.updates.ways import OverBus
 from ledger.clock import Clock
 from ledger.setup import certify, seal
 from truewatt.device import image, profiles
@@ -64,6 +65,7 @@ class Gateway:
         self.bus = Bus(BusConfig("bus", str(port), 9600, "N", 2000, 0, ()))
         self.link = BoardLink(self.bus, 11)
         self.clock = Clock.starting_at(NOW_S * 1000, 60)
+        self.way = OverBus(self.link, self.clock)
         self.wrong, self.heard = "", False
 
     async def certify(self) -> None:
@@ -120,10 +122,10 @@ def test_a_board_at_work_is_updated_over_its_bus(
     gateway, line = gateway_of(made, tmp_path)
 
     async def scenario() -> Push:
-        push = Push(gateway.link, gateway.clock, release)
+        push = Push(gateway.way, release)
         # Cut off in the middle, another gateway asks the board and goes on.
         await gateway.bring(push, lambda push: push.sent > 6000)
-        again = Push(gateway.link, gateway.clock, release)
+        again = Push(gateway.way, release)
         await gateway.bring(again, lambda push: push.done)
         gateway.bus.close()
         return again
@@ -158,7 +160,7 @@ def test_an_mlmd_has_the_heap_for_it_too(desk: Callable[..., Any], tmp_path: Pat
     gateway, line = gateway_of(made, tmp_path)
 
     async def scenario() -> None:
-        push = Push(gateway.link, gateway.clock, read(path.read_bytes(), str(path)))
+        push = Push(gateway.way, read(path.read_bytes(), str(path)))
         await gateway.bring(push, lambda push: push.done)
         gateway.bus.close()
 
@@ -184,7 +186,7 @@ def test_releases_that_are_not_for_it_are_refused_over_the_bus_too(
     async def scenario() -> list[int]:
         found = []
         for path, _ in cases:
-            push = Push(gateway.link, gateway.clock, read(path.read_bytes(), str(path)))
+            push = Push(gateway.way, read(path.read_bytes(), str(path)))
             with pytest.raises(ReleaseRefused) as refused:
                 await gateway.bring(push, lambda push: push.done)
             found.append(refused.value.reason)

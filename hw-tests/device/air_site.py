@@ -1,0 +1,299 @@
+"""A board on a desk, its way to the gateway by cable or radio, and the gateway's half of it."""
+
+import asyncio
+import contextlib
+import os
+import select
+import tempfile
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from nacl.signing import SigningKey
+from release_shop import CHAIN, ROOT_SEED
+
+from gateway.admit import Admission, Board, Rules
+from gateway.ble.collector import BleCollector
+from gateway.collect.collector import Collector
+from gateway.collect.tools import Tools
+from gateway.config import BleConfig, BusConfig, DeviceConfig, MqttConfig
+from gateway.directory import Directory, Entry
+from gateway.mqtt.collector import MqttCollector
+from gateway.notices import Notices
+from gateway.signer import Signer
+from gateway.store import Store
+from gateway.store_thread import StoreThread
+from gateway.tests.mqtt.broker import RealBroker
+from gateway.tests.running import Running
+from gateway.tests.test_config import GOOD
+from gateway.updates.air import AirUpdates
+from gateway.updates.queue import Updates, read_progress
+from ledger.clock import Clock
+from ledger.setup import certify, seal
+from truewatt.device.provisioning import check
+from truewatt.emulator.ble.air import Air
+from truewatt.emulator.ble.bluez import Bluez
+from truewatt.emulator.ble.dbus_daemon import DBusDaemon
+from truewatt.emulator.wires.tty import Tty
+from wireformat import ble_map, codes
+from wireformat.control import Command
+
+NOW_S = 1_790_000_000
+AREA = 1
+ACK_SEED, CONTROL_SEED = bytes([7]) * 32, bytes([8]) * 32
+
+
+def certificate(role: int, seed: bytes, serial: int) -> bytes:
+    key = bytes(SigningKey(seed).verify_key)
+    return certify(
+        ROOT_SEED,
+        CHAIN,
+        role=role,
+        area=AREA,
+        public_key=key,
+        serial=serial,
+        expires_s=NOW_S + 10**7,
+    )
+
+
+class AirSite(Running):
+    """`said`: what provisioning said of the board. `begin_updates` may be called again."""
+
+    PATIENCE_S = 90.0
+
+    def __init__(self, folder: Path, speed: int, said: dict[str, str]) -> None:
+        self.folder = folder / "gateway"
+        self.folder.mkdir()
+        self.clock = Clock.starting_at(NOW_S * 1000, speed)
+        self.store = Store.open(self.folder / "gateway.db")
+        self.thread = StoreThread(self.store)
+        self.directory, self.notices = Directory(), Notices()
+        control = certificate(codes.CONTROL, CONTROL_SEED, 5)
+        self.directory.set_control(5, control)
+        record = check("m1", bytes.fromhex(said["ENROLMENT"]), CHAIN)
+        self.device = bytes.fromhex(record.address)
+        key = record.record.public_key
+        self.directory.put(Entry(Board(self.device, key, codes.METER, channels=1, relays=1)))
+        self.tools = Tools(
+            self.clock,
+            self.thread,
+            Admission(CHAIN, Rules(), self.directory.by_kid),
+            self.directory,
+            Signer(ACK_SEED, CHAIN),
+            self.notices,
+            (3, certificate(codes.ACK, ACK_SEED, 3)),
+            updates=Updates(self.queue, self.clock),
+        )
+        self.buses: tuple[BusConfig, ...] = ()
+        self._updating: asyncio.Task[None] | None = None
+        self.collector: Any = None
+        self.config = Path()
+
+    @property
+    def queue(self) -> Path:
+        return self.folder / "updates"
+
+    @property
+    def name(self) -> str:
+        """What a person calls the board."""
+        if self.buses:
+            return self.buses[0].devices[0].name
+        return self.device.hex()[:8]
+
+    def write_config(self, way: str) -> Path:
+        """A gateway's file for the command line: `way` is its [[bus]], [mqtt] or [ble]."""
+        head, _, _ = GOOD.replace('"data"', f'"{self.folder}"').partition("[[bus]]")
+        path = self.folder / "gateway.toml"
+        path.write_text(head + way)
+        (self.folder / "keys").mkdir()
+        for name in ("keys/gateway", "keys/ack.cert", "genesis.json"):
+            (self.folder / name).touch()
+        return path
+
+    def progress(self) -> dict[str, Any]:
+        return read_progress(self.queue, self.name)
+
+    def collect(self, collector: Any) -> None:
+        self.collector = collector
+        self.begin(collector.run())
+
+    async def begin_updates(self) -> None:
+        """A gateway that was started anew: it knows no more than its files."""
+        if isinstance(self.collector, Collector):
+            await self.stop()
+            tools = replace(self.tools, updates=Updates(self.queue, self.clock))
+            self.collect(Collector(tools, self.buses))
+            return
+        if self._updating is not None:
+            self._updating.cancel()
+            await asyncio.gather(self._updating, return_exceptions=True)
+        updates = Updates(self.queue, self.clock)
+        air = AirUpdates(updates, [self.collector.boards], self.clock, self.notices)
+        self._updating = asyncio.create_task(air.run())
+
+    async def close(self) -> None:
+        if self._updating is not None:
+            self._updating.cancel()
+            await asyncio.gather(self._updating, return_exceptions=True)
+        await self.stop()
+        self.thread.close()
+
+    @property
+    def status(self) -> Any:
+        if isinstance(self.collector, Collector):
+            return self.collector.workers[0].places[0].seen.status
+        board = self.collector.boards.known.get(self.device)
+        return board and board.status
+
+    def well(self) -> bool:
+        return bool(self.status and self.status.clock_trusted and self.status.control_serial == 5)
+
+    def stored(self) -> list[tuple[int, int, int, bytes]]:
+        return [(row[0], row[1], row[2], row[3]) for row in self.store.records(self.device)]
+
+    def order(self, counter: int, action: int) -> bytes:
+        now_s = self.clock.unix_ms() // 1000
+        command = Command(
+            id=counter.to_bytes(8, "big"),
+            height=7,
+            index=0,
+            target=self.device,
+            asset=0,
+            action=action,
+            value=0,
+            counter=counter,
+            not_before_s=now_s - 60,
+            expires_s=now_s + 600,
+        )
+        return bytes(seal(command, CONTROL_SEED, CHAIN))
+
+    def said(self) -> str:
+        return f"{self.progress()} {self.status}"
+
+
+class Bus:
+    """RS-485: a line whose ends a pump joins, as long as it is not cut."""
+
+    def __init__(self, folder: Path) -> None:
+        self._far = Tty(folder / "gateway-end")
+        self.config: dict[str, Any] = {"bus": {"uart": 1, "address": 11}}
+        self.spec: dict[str, Any] = {}
+        self._joined, self._ended = threading.Event(), threading.Event()
+
+    @asynccontextmanager
+    async def joined(self, site: AirSite, said: dict[str, str]) -> AsyncIterator[None]:
+        device = DeviceConfig(11, "m1", 0)
+        bus = BusConfig("bus0", str(self._far.path), 9600, "N", 2000, 0, (device,))
+        site.buses = (bus,)
+        way = f'[[bus]]\nname = "bus0"\nport = "{self._far.path}"\nbaud = 9600\n'
+        site.config = site.write_config(way + '[[bus.device]]\naddress = 11\nname = "m1"\n')
+        pump = threading.Thread(target=self._pump, args=(self.board_end,), daemon=True)
+        self._joined.set()
+        pump.start()
+        site.collect(Collector(site.tools, site.buses))
+        try:
+            yield
+        finally:
+            await site.stop()
+            self._ended.set()
+            pump.join()
+
+    def _pump(self, board_end: Tty) -> None:
+        while not self._ended.is_set():
+            for end in select.select([board_end.fd, self._far.fd], [], [], 0.1)[0]:
+                near, far = (
+                    (board_end, self._far) if end == board_end.fd else (self._far, board_end)
+                )
+                data = near.read()
+                if self._joined.is_set():
+                    far.write(data)
+
+    async def cut(self) -> None:
+        self._joined.clear()
+        await asyncio.sleep(1)
+        self._joined.set()
+
+    def close(self) -> None:
+        self._far.close()
+
+
+class Mqtt:
+    """The board's radio is Wi-Fi, its broker a Mosquitto."""
+
+    def __init__(self, folder: Path) -> None:
+        self.broker = RealBroker(folder / "broker")
+        self.broker.start()
+        self.config = {
+            "mqtt": {"ssid": "s", "psk": "p", "host": "127.0.0.1", "port": self.broker.port}
+        }
+        self.spec: dict[str, Any] = {"radio": True}
+
+    @asynccontextmanager
+    async def joined(self, site: AirSite, said: dict[str, str]) -> AsyncIterator[None]:
+        config = MqttConfig("127.0.0.1", self.broker.port)
+        way = f'[mqtt]\nhost = "127.0.0.1"\nport = {self.broker.port}\n'
+        site.config = site.write_config(way)
+        site.collect(MqttCollector(site.tools, config, AREA, "gw"))
+        yield
+
+    async def cut(self) -> None:
+        await asyncio.to_thread(self.broker.kill)
+        await asyncio.sleep(0.5)
+        await asyncio.to_thread(self.broker.start)
+
+    def close(self) -> None:
+        self.broker.kill()
+
+
+class Ble:
+    """The board's radio is BLE, in an emulated air with an emulated BlueZ."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "air"
+        self.config: dict[str, Any] = {"ble": {}}
+        self.spec: dict[str, Any] = {"ble": self._path}
+        self._radio = b""
+
+    @asynccontextmanager
+    async def joined(self, site: AirSite, said: dict[str, str]) -> AsyncIterator[None]:
+        name = ble_map.name(site.device)
+        passkeys = site.folder / "passkeys"
+        passkeys.touch(0o600)
+        passkeys.write_text(f"{name} {int(said['PASSKEY']):06d}\n")
+        way = f'[ble]\ndevices = ["{name}"]\npasskey_file = "{passkeys}"\n'
+        site.config = site.write_config(way)
+        async with contextlib.AsyncExitStack() as stack:
+            short = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tw-ble-")))
+            self.air = Air(self._path)
+            await self.air.open()
+            stack.callback(self.air.close)
+            bus = stack.enter_context(DBusDaemon(short))
+            before = os.environ.get("DBUS_SYSTEM_BUS_ADDRESS")
+            os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = bus
+            stack.callback(_restore, before)
+            await stack.enter_async_context(Bluez(self.air, bus))
+            site.collect(BleCollector(site.tools, BleConfig("hci0", (name,), passkeys)))
+            try:
+                yield
+            finally:
+                await site.stop()
+
+    async def cut(self) -> None:
+        await self.air.away(self.radio)
+        await asyncio.sleep(1)
+        await self.air.away(self.radio, False)
+
+    radio = b""
+
+    def close(self) -> None:
+        pass
+
+
+def _restore(before: str | None) -> None:
+    if before is None:
+        os.environ.pop("DBUS_SYSTEM_BUS_ADDRESS", None)
+    else:
+        os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = before
