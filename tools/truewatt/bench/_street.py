@@ -60,7 +60,7 @@ class Street:
         self.site = site.build(folder / "run", scenario, free_port(), lambda text: None)
         self.run = runner.Run(self.site, progress)
         self.boards = scenario.boards
-        self._nonce = 1000
+        self._nonce, self._turn = 1000, 0
         self._random = Random(1)
         self._price: dict[tuple[str, int], int] = {}
         meters = [home.meter for home in homes]
@@ -145,11 +145,11 @@ class Street:
 
     async def switch(self, seconds: float, every_s: float) -> None:
         """Turn one asset after the other off and on again, at uneven distances, never two at once
-        but by chance."""
-        end_s, turn = time.monotonic() + seconds, 0
+        but by chance; goes on where it ended."""
+        end_s = time.monotonic() + seconds
         while time.monotonic() < end_s:
-            await self._prefer(*self._assets[turn % len(self._assets)])
-            turn += 1
+            await self._prefer(*self._assets[self._turn % len(self._assets)])
+            self._turn += 1
             await asyncio.sleep(every_s * self._random.uniform(0.5, 1.5))
 
     async def _prefer(self, meter: str, asset: int) -> None:
