@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
+from gateway.driver_enable import Rs485Config, driver_enables
 from gateway.errors import GatewayError
 from gateway.schema import GATEWAY_FILE, Problem, check_table
 
@@ -74,7 +75,10 @@ class MeterConfig:
 
 @dataclass(frozen=True)
 class BusConfig:
-    """One serial line, or `tcp://host[:port]`, and the boards and commercial devices on it."""
+    """One serial line, or `tcp://host[:port]`, and the boards and commercial devices on it.
+
+    `rs485`: the kernel switches the transceiver by RTS; None: it switches by itself.
+    """
 
     name: str
     port: str
@@ -84,6 +88,7 @@ class BusConfig:
     gap_ms: int
     devices: tuple[DeviceConfig, ...]
     meters: tuple[MeterConfig, ...] = ()
+    rs485: Rs485Config | None = None
 
 
 @dataclass(frozen=True)
@@ -160,6 +165,7 @@ def load_config(path: Path) -> Config:
         *_name_clashes(values),
         *_half_trust(values),
         *_places(values),
+        *driver_enables(_buses(values)),
         *_links(raw, values),
     ]
     if problems:
@@ -362,7 +368,10 @@ def _trusted(row: dict[str, object]) -> tuple[int, bytes] | None:
 
 
 def _bus(row: dict[str, object], base: Path) -> BusConfig:
-    fields = {key: value for key, value in row.items() if key not in ("device", "meter")}
+    fields = {key: value for key, value in row.items() if key not in ("device", "meter", "rs485")}
+    rs485 = cast(dict[str, object], row["rs485"])
+    if rs485["rts_on_send"] is not None:
+        fields["rs485"] = Rs485Config(**rs485)  # type: ignore[arg-type]
     port = cast(str, row["port"])
     fields["port"] = port if tcp_address(port) else str(base / port)
     devices = tuple(

@@ -22,6 +22,7 @@ from gateway.collect.errors import (
     CollectError,
     GarbledReply,
     ModbusRefused,
+    NoDriverEnable,
     NoReply,
     WrongReply,
 )
@@ -39,8 +40,10 @@ from gateway.collect.line import (
     silence_s,
 )
 from gateway.collect.patience import Looks, Patience
+from gateway.collect.rs485 import enable
 from gateway.collect.turns import Turns, Waits
 from gateway.config import BusConfig, tcp_address
+from gateway.driver_enable import Rs485Config
 
 TRIES = 2
 """Requests before a failure counts: noise on a line hits single frames."""
@@ -140,6 +143,20 @@ class Bus:
             client.close()
             raise BusLost("the port can't be opened", f"{config.name} {config.port}")
         self._client = client
+        if config.rs485 is not None:
+            self._enable(config.rs485)
+
+    def _enable(self, rs485: Rs485Config) -> None:
+        transport = self._client.ctx.transport if self._client is not None else None
+        port = getattr(transport, "sync_serial", None)
+        try:
+            if port is None:
+                raise NoDriverEnable("no serial port", self.name)
+            enable(port.fileno(), rs485, f"{self.name} {self._config.port}")
+        except NoDriverEnable:
+            # Half of a line, on which nobody hears the gateway or it hears nobody, is none.
+            self.close()
+            raise
 
     def _make_client(self) -> Client:
         config = self._config

@@ -17,6 +17,13 @@ class BusLost(CollectError):
     todo = "check the adapter and its cable; the gateway tries again by itself"
 
 
+class NoDriverEnable(BusLost):
+    """The port can't switch an RS-485 transceiver by its RTS."""
+
+    code = "no_driver_enable"
+    todo = "leave out bus.rs485 (adapters that switch by themselves need none), or use another UART"
+
+
 class NoReply(CollectError):
     """Not a byte came back in time."""
 

@@ -82,6 +82,15 @@ METER = Table(
 )
 """A commercial device for which the gateway signs."""
 
+RS485 = Table(
+    {
+        # None: no driver enable is asked of the kernel.
+        "rts_on_send": optional(Flag(), None),
+        "delay_before_ms": optional(Whole(0, 100, "ms of wall time"), 0),
+        "delay_after_ms": optional(Whole(0, 100, "ms of wall time"), 0),
+    }
+)
+
 BUS = Table(
     {
         "name": Field(NAME),
@@ -100,6 +109,7 @@ BUS = Table(
         "device": Rows(DEVICE, least=0, unique=("address", "name")),
         "meter": Rows(METER, least=0, unique=("address", "name")),
     },
+    {"rs485": RS485},
 )
 
 MQTT = Table(
