@@ -116,6 +116,8 @@ def _status(path: Path) -> int:
         raise NoStatus("no status yet", str(file)) from None
     except ValueError as error:
         raise NoStatus(f"unreadable: {error}", str(file)) from error
+    for line in updating.told(file.parent):
+        print(line)
     return EXIT_OK
 
 

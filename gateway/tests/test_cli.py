@@ -14,6 +14,17 @@ from gateway.tests.test_updates import release
 from gateway.updates.errors import NoSuchDevice
 from gateway.updates.queue import FOLDER, read_progress, release_path, write_progress
 
+EMPTY_STATUS = {
+    "gateway": "gw1",
+    "records": 0,
+    "outbox": 0,
+    "light": {"height": 9, "lies": 0},
+    "boards": [],
+    "refusals": {},
+    "commands": {},
+    "notices": {},
+}
+
 
 @pytest.fixture
 def config(tmp_path):
@@ -99,6 +110,9 @@ def test_a_release_waits_for_the_gateway_and_its_end_is_told(config, capsys, tmp
     said = capsys.readouterr().err
     assert "waits for its turn" in said
     assert f"{name}: old" in said
+    (folder.parent / "status.json").write_text(json.dumps(EMPTY_STATUS))
+    assert cli.main(["status", "--config", str(config)]) == 0
+    assert f"update {name}: old" in capsys.readouterr().out
     assert cli.main([*ask, f"{name},{name}", "--no-wait"]) == 0
     assert capsys.readouterr().out.startswith(f"{name}: firmware")
 

@@ -3,12 +3,13 @@
 import argparse
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from gateway.config import Config, load_config
 from gateway.updates.errors import NoSuchDevice
 from gateway.updates.names import is_known
-from gateway.updates.queue import FOLDER, Facts, enqueue, read_progress
+from gateway.updates.queue import FOLDER, Facts, enqueue, names_told, read_progress
 from gateway.updates.release_file import read
 from ledger.clock import Clock
 
@@ -106,12 +107,22 @@ def _follow(folder: Path, names: list[str], size: int) -> int:
         time.sleep(pause_s)
 
 
-def _line(facts: Facts, size: int) -> str:
+def _line(facts: Facts, size: int = 0) -> str:
     state, sent = facts["state"], facts.get("sent", 0)
     if state == "failed":
         return str(facts["what"])
-    done = f", {sent} of at most {size} bytes" if sent else ""
+    most = f" of at most {size}" if size else ""
+    done = f", {sent}{most} bytes" if sent else ""
     return f"{_SAYS.get(state, state)}{done}"
+
+
+def told(data_dir: Path) -> Iterator[str]:
+    """A line for each board that gets a release, or for which the last one failed."""
+    folder = data_dir / FOLDER
+    for name in names_told(folder):
+        facts = read_progress(folder, name)
+        if facts["state"] != "done":
+            yield f"update {name}: {_line(facts)}"
 
 
 def _ended(found: dict[str, Facts]) -> int:

@@ -48,8 +48,7 @@ class Updates:
 
     def waiting(self) -> list[str]:
         """Names of the boards for which a release waits."""
-        paths = sorted(self._folder.glob("*.tw")) if self._folder.is_dir() else []
-        return [bytes.fromhex(path.stem).decode() for path in paths if _is_name(path.stem)]
+        return _names(self._folder, "*.tw")
 
     def end(self, name: str, error: UpdateError) -> None:
         """Give up a release, and tell why."""
@@ -137,6 +136,16 @@ def read_progress(folder: Path, name: str) -> Facts:
     with contextlib.suppress(OSError, ValueError):
         facts |= json.loads(progress_path(folder, name).read_text(encoding="utf-8"))
     return facts
+
+
+def names_told(folder: Path) -> list[str]:
+    """Names of the boards of which something is told."""
+    return _names(folder, "*.json")
+
+
+def _names(folder: Path, pattern: str) -> list[str]:
+    paths = sorted(folder.glob(pattern)) if folder.is_dir() else []
+    return [bytes.fromhex(path.stem).decode() for path in paths if _is_name(path.stem)]
 
 
 def _is_name(stem: str) -> bool:
