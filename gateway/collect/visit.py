@@ -4,6 +4,7 @@ status -> identity -> certificates -> time -> outcomes ahead -> records -> (comm
 """
 
 import asyncio
+import contextlib
 import logging
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,11 +12,12 @@ from typing import Protocol
 from gateway.admit import Board
 from gateway.admit.errors import BrokenChain, Gap
 from gateway.collect import watch
-from gateway.collect.ahead import Ahead
+from gateway.collect.ahead import LOOK_BACK, Ahead
 from gateway.collect.errors import (
     BoardAbsent,
     BoardSwapped,
     ClockUnsound,
+    CollectError,
     FrameLost,
     FrameRefused,
     RecordsHeld,
@@ -30,7 +32,7 @@ from gateway.collect.status import BoardStatus, is_newer
 from gateway.collect.tools import Tools
 from gateway.collect.watch import IdentityWatch
 from gateway.config import DeviceConfig, MeterConfig
-from gateway.store import Head
+from gateway.store import Head, StoreError
 from wireformat import codes
 from wireformat.control import Ack, Beacon, Certificate, Command
 
@@ -116,6 +118,16 @@ class Place:
                 raise
             await self._deliverer.urgent(device, Certificate.CODE, control[1])
             await self._deliverer.urgent(device, Command.CODE, data)
+        await self._look_ahead(device)
+
+    async def _look_ahead(self, device: bytes) -> None:
+        """Where a backlog waits, ask for the outcome now: two boards may be read for long before
+        the next visit. What goes wrong here is for that visit to say."""
+        status, board = self.seen.status, self._tools.directory.board(device)
+        if board is None or status is None or status.unacked <= LOOK_BACK:
+            return
+        with contextlib.suppress(CollectError, StoreError):
+            await self._ahead.look(board, await self.link.status())
 
     def _device(self) -> bytes:
         if self.seen.device is None:

@@ -48,10 +48,13 @@ class Commands:
         self._update("attempts = attempts + 1, reason = ?", (reason,), command_id)
 
     def delivered(self, command_id: bytes, at_ms: int) -> None:
-        """The board holds the command; its outcome is to come."""
-        self._update(
-            "state = 'delivered', attempts = attempts + 1, delivered_ms = ?", (at_ms,), command_id
-        )
+        """The board holds the command; its outcome is to come, or was read ahead already."""
+        with self._database.write() as connection:
+            connection.execute(
+                "UPDATE commands SET state = iif(state = 'open', 'delivered', state),"
+                " attempts = attempts + 1, delivered_ms = ? WHERE id = ? AND delivered_ms IS NULL",
+                (at_ms, command_id),
+            )
 
     def expire(self, command_id: bytes, at_ms: int) -> None:
         """End a command whose time ran out without an outcome."""

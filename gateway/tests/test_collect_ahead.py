@@ -57,6 +57,30 @@ def test_a_command_ends_ahead_of_a_backlog_and_its_outcome_is_stored_in_its_turn
     run(tmp_path, scenario)
 
 
+def test_the_outcome_is_there_when_the_command_is_done_whatever_waits_and_whoever_is_read(tmp_path):
+    async def scenario(site):
+        meter = filled(site, 1, 70)
+        site.enrol(meter)
+
+        def spoil(code, data):
+            return code, data if code == Outcome.CODE else data[:-1] + bytes((data[-1] ^ 1,))
+
+        meter.tamper = spoil  # so that what waits goes on waiting
+        site.start({1: meter})
+        seen = watched(site)
+        await site.until(lambda: site.store.refusals().get("bad_signature"), 60)
+        order, data = site.command(meter)
+        site.store.commands.add(order, data, site.clock.unix_ms())
+        await site.collector.command(meter.address, data)
+        assert seen[0] == (outcome_of(meter), None)
+        assert site.store.commands.counts() == {"done": 1}
+        site.store.commands.delivered(order.id, site.clock.unix_ms())
+        assert site.store.commands.counts() == {"done": 1}
+        assert [row[0] for row in site.store.commands.deliveries()] == [order.id]
+
+    run(tmp_path, scenario)
+
+
 def test_what_was_spoilt_on_its_way_foretells_nothing(tmp_path):
     async def scenario(site):
         meter = filled(site, 1, 70)
