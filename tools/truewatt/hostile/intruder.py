@@ -23,7 +23,8 @@ MODBUS_BUSY = 6
 _AHEAD = 1000
 _TRIES = 3
 _WINDOW_END = modbus_map.WINDOW + modbus_map.WINDOW_WORDS
-_frames: Iterator[int] = iter(range(FIRST_FRAME, 0xFFFF))
+# Downwards: a gateway that starts goes on upwards from the last id that a board has seen.
+_frames: Iterator[int] = iter(range(0xFFFE, FIRST_FRAME, -1))
 
 Fate = tuple[int, int]
 """(codes.INBOX_*, codes.R_*)."""
