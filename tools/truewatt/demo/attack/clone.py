@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import shutil
+import threading
 import time
 
 from ledger.clock import ENV
@@ -35,6 +36,7 @@ class Twin:
         self._modules = Tty(self.folder / "tty" / "uart2")
         self._pins = PinSocket(self.folder / "pins", lambda pin, level: None)
         self._board: EmulatedBoard | None = None
+        self._asked, self._gone = threading.Lock(), False
 
     def copy(self) -> None:
         """Read out flash and NVS of the board, which is off for as long as that takes."""
@@ -65,7 +67,12 @@ class Twin:
         self._meters.attach()
 
     def answer(self, request: bytes) -> bytes:
-        """What it says to a request on its bus."""
+        """What it says to a request on its bus; nothing once it is taken away."""
+        # The tap asks from a thread of its own: the line must not be closed under it.
+        with self._asked:
+            return b"" if self._gone else self._reply(request)
+
+    def _reply(self, request: bytes) -> bytes:
         self._line.read()
         self._line.write(request)
         reply, end_s = b"", time.monotonic() + _REPLY_S
@@ -84,7 +91,9 @@ class Twin:
             self._pins.close()
 
         self._scene.call(unplug())
-        self._line.close()
+        with self._asked:
+            self._gone = True
+            self._line.close()
         self._modules.close()
 
 
