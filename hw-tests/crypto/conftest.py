@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -75,10 +75,11 @@ class CabledCrypto:
 
     BATCH = 8
 
-    def __init__(self, port: str) -> None:
+    def __init__(self, port: str, may_be_wiped: bool) -> None:
         from cabled import CabledBoard
 
-        self._board = CabledBoard(port)
+        self._board = CabledBoard(port, may_be_wiped)
+        self.clean = self._board.clean
 
     def ask(self, requests: Iterable[Request]) -> list[bytes]:
         rows = [(name, *arguments) for name, *arguments in requests]
@@ -96,11 +97,14 @@ class CabledCrypto:
 
 
 @pytest.fixture(scope="session", params=["small", "native"])
-def board(request: pytest.FixtureRequest) -> "Board | CabledCrypto":
+def board(request: pytest.FixtureRequest) -> "Iterator[Board | CabledCrypto]":
     """Both, one after the other; with `--device` the one there."""
     if port := request.config.getoption("--device"):
         if request.param != "small":
             pytest.skip("the board at --device has one word size")
-        return CabledCrypto(port)
+        cabled = CabledCrypto(port, request.config.getoption("--yes-this-board-may-be-wiped"))
+        yield cabled
+        cabled.clean()
+        return
     found: Board = request.getfixturevalue(f"{request.param}_board")
-    return found
+    yield found

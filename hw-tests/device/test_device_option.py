@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from truewatt.device.link import attached
 from truewatt.emulator.board import NO_CHARGES, BoardSpec, EmulatedBoard
 from truewatt.emulator.wires.console import Console
 
@@ -52,6 +53,22 @@ def test_tests_run_on_the_board_at_the_port_and_others_say_why_not(port: Path) -
     assert "4 passed, 3 skipped" in said.replace("deselected", ""), said
     assert "docs/hardware-tests.md" in said
     assert "the board at --device has one word size" in said
+    assert "on the board: 4 ran, 3 left" in said
+    assert "2 left: needs power cuts at chosen flash operations" in said
+    with attached(str(port)) as link:
+        assert "hwtest" not in link.value("__import__('os').listdir('/')")
+
+
+def test_a_provisioned_board_is_let_alone_unless_it_may_be_wiped(port: Path) -> None:
+    with attached(str(port)) as link:
+        link.run("f=open('/config.json','w');f.write('{}');f.close()")
+    one = ["hw-tests/firmware/test_units.py", "-k", "clock"]
+    said = pytest_on(port, *one)
+    assert "BoardInUse" in said
+    assert "--yes-this-board-may-be-wiped" in said
+    with attached(str(port)) as link:
+        assert "hwtest" not in link.value("__import__('os').listdir('/')")
+    assert "1 passed" in pytest_on(port, *one, "--yes-this-board-may-be-wiped")
 
 
 def test_a_test_that_fails_on_the_board_fails(port: Path, tmp_path: Path) -> None:

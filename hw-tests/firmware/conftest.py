@@ -16,7 +16,9 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 
 @pytest.fixture(scope="session")
-def on_board(micropython_32bit: list[str], request: pytest.FixtureRequest) -> Callable[..., str]:
+def on_board(
+    micropython_32bit: list[str], request: pytest.FixtureRequest
+) -> Iterator[Callable[..., str]]:
     """Run a script of this folder on 32-bit MicroPython; what it printed. Fails if it fails.
 
     With `--device` on the board there, whose heap is what it is.
@@ -24,8 +26,10 @@ def on_board(micropython_32bit: list[str], request: pytest.FixtureRequest) -> Ca
     if port := request.config.getoption("--device"):
         from cabled import CabledBoard
 
-        board = CabledBoard(port)
-        return lambda script, *arguments, heap_kib=0: board.run(HERE / script, *arguments)
+        board = CabledBoard(port, request.config.getoption("--yes-this-board-may-be-wiped"))
+        yield lambda script, *arguments, heap_kib=0: board.run(HERE / script, *arguments)
+        board.clean()
+        return
 
     def run(script: str, *arguments: str, heap_kib: int = 1024) -> str:
         path = ":".join((str(HERE), str(FIRMWARE), str(FIRMWARE / "shared"), ".frozen"))
@@ -40,7 +44,7 @@ def on_board(micropython_32bit: list[str], request: pytest.FixtureRequest) -> Ca
         assert done.returncode == 0, done.stdout[-3000:]
         return done.stdout
 
-    return run
+    yield run
 
 
 @pytest.fixture
