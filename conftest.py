@@ -23,18 +23,44 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="let --device have a board that was provisioned",
     )
+    parser.addoption(
+        "--bus",
+        metavar="PORT",
+        help="run the tests for a provisioned board at work on the one at this RS-485 adapter",
+    )
+    parser.addoption("--chain-id", metavar="ID", help="of --bus: the chain it was provisioned for")
+    parser.addoption("--address", metavar="N", type=int, default=1, help="of --bus: its own (1)")
+    parser.addoption("--baud", type=int, default=9600, help="of --bus (9600)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse options that don't go together."""
+    option = config.getoption
+    if option("--bus") and option("--device"):
+        raise pytest.UsageError(
+            "--bus wants a board that runs its firmware, --device stops it: one run for each"
+        )
+    if option("--bus") and not option("--chain-id"):
+        raise pytest.UsageError(
+            "--bus needs --chain-id: records are signed for one chain (`truewatt device info`)"
+        )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put the cheap tests first, so that a plain mistake shows within seconds.
 
-    With `--device` skip what needs emulated hardware.
+    With `--device` or `--bus` skip what needs emulated hardware, or the other of the two.
     """
     items.sort(key=_cost)
-    if config.getoption("--device"):
+    if marker := _real(config):
         for item in items:
-            if item.get_closest_marker("device") is None:
+            if item.get_closest_marker(marker) is None:
                 item.add_marker(pytest.mark.skip(reason=_why_not(item)))
+
+
+def _real(config: pytest.Config) -> str:
+    """The marker of what runs on real hardware in this run; empty if nothing does."""
+    return next((name for name in ("device", "bus") if config.getoption(f"--{name}")), "")
 
 
 # What a board on a desk lacks for a test: the first whose word is in the test's name or path.
@@ -56,13 +82,16 @@ _LACKS = (
 def _why_not(item: pytest.Item) -> str:
     if not item.path.is_relative_to(ROOT / "hw-tests"):
         return "no board takes part"
+    for marker, lacks in (("device", "the cable: --device PORT"), ("bus", "the bus: --bus PORT")):
+        if item.get_closest_marker(marker) is not None:
+            return f"needs {lacks}"
     name = item.nodeid.removeprefix("hw-tests/")
     return next(reason for word, reason in _LACKS if word in name)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """With `--device`: how many tests ran on the board, and why the others did not."""
-    if not config.getoption("--device"):
+    """With `--device` or `--bus`: how many tests ran on the board, and why others did not."""
+    if not _real(config):
         return
     stats = terminalreporter.stats
     ran = sum(len(stats.get(outcome, ())) for outcome in ("passed", "failed"))

@@ -31,10 +31,10 @@ def port(tmp_path: Path) -> Iterator[Path]:
     console.pull()
 
 
-def pytest_on(port: Path, *options: str) -> str:
+def pytest_on(port: Path | str, *options: str, option: str = "--device") -> str:
     """A run of its own, with the real mpremote at that port."""
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--device", str(port),
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", option, str(port),
          *options],
         cwd=ROOT,
         env={**os.environ, "PYTEST_ADDOPTS": ""},
@@ -84,3 +84,31 @@ def test_a_port_without_a_board_is_an_error_and_no_skip(tmp_path: Path) -> None:
     said = pytest_on(tmp_path / "none", "hw-tests/firmware/test_units.py", "-k", "clock")
     assert "NoPort" in said
     assert "1 failed" in said
+
+
+def test_what_it_tells_of_itself_at_its_cable(port: Path) -> None:
+    said = pytest_on(port, "hw-tests/desk", "-rP")
+    assert "3 passed, 5 skipped" in said, said
+    assert "on the board: 3 ran, 5 left" in said
+    assert "5 left: needs the bus: --bus PORT" in said
+    assert "estimate" in said
+
+
+def test_a_board_at_work_is_seen_from_its_bus(tmp_path: Path) -> None:
+    sys.path[:0] = [str(ROOT / "hw-tests" / name) for name in ("desk", "firmware")]
+    from wired_board import emulated
+
+    with emulated(tmp_path) as board:
+        options = ["--chain-id", board.chain_id, "--address", str(board.address)]
+        said = pytest_on(board.port, "hw-tests/desk", *options, option="--bus")
+    assert "5 passed, 3 skipped" in said, said
+    assert "3 left: needs the cable: --device PORT" in said
+
+
+def test_options_that_do_not_go_together_are_refused(tmp_path: Path) -> None:
+    nowhere = tmp_path / "none"
+    assert "--bus needs --chain-id" in pytest_on(nowhere, "hw-tests/desk", option="--bus")
+    both = pytest_on(nowhere, "hw-tests/desk", "--bus", str(nowhere), "--chain-id", "c")
+    assert "one run for each" in both
+    alone = pytest_on(nowhere, "hw-tests/desk", "--chain-id", "c", option="--bus")
+    assert "no such port" in alone
