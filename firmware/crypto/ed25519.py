@@ -210,6 +210,7 @@ def verify_steps(public_key, message, signature):
     try:
         if not _is_acceptable(ws, public_key, signature):
             return False
+        yield
         # Scalars first: their limbs lie where the registers do, their digits where the hash did.
         ws.hash.update(signature, 0, 32)
         ws.hash.update(public_key)

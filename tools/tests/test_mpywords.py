@@ -48,5 +48,8 @@ def test_a_big_module_has_its_built_ins_at_hand_unless_it_has_its_own():
     assert with_built_ins(many + calls) == "len = len\n" + many + calls
     middling = "".join(f"a{n} = {n}\n" for n in range(50))
     assert with_built_ins(middling + calls) == middling + calls
+    # 97 is a size of tables: 93 names, f, len and a module's two own names would fill it.
+    full = "".join(f"a{n} = {n}\n" for n in range(93))
+    assert with_built_ins(full + calls) == "len = len\nmax = max\n" + full + calls
     own = many + calls + "def len(x):\n    return 1\n"
     assert with_built_ins(own) == own

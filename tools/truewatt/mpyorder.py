@@ -17,6 +17,9 @@ _ONE_BYTE = 127
 # Taken by the module's own first names, and by `__name__` and `__file__`.
 _SPARE = 4
 _BIG_TABLE, _OFTEN = 80, 4
+_OWN = 2
+_TABLE_SIZES = (97, 127, 167, 223, 293)
+"""Of dicts of that size (py/map.c), which have no free place when as many names are in them."""
 
 
 def frequent_first(source: str) -> str:
@@ -55,14 +58,19 @@ def with_built_ins(source: str) -> str:
     """The same module; a big one has the built-ins that it calls among its own globals.
 
     A global is looked up in the module before the built-ins, and a table without a free place is
-    searched to its end (py/map.c): in a table of 150 names each `len` would cost 150 steps.
+    searched to its end (py/map.c): in a table of 150 names each `len` would cost 150 steps. So no
+    table stays just full either.
     """
     tree = ast.parse(source)
     if len(bound_in(tree)) < _BIG_TABLE:
         return source
     counts = Counter(_called(tree))
-    often = {name for name, count in counts.items() if count >= _OFTEN}
-    names = sorted(often & set(dir(builtins)) - bound_in(tree))
+    bound = bound_in(tree)
+    known = set(dir(builtins)) - bound
+    ranked = sorted(known & counts.keys(), key=lambda name: (-counts[name], name))
+    names = [name for name in ranked if counts[name] >= _OFTEN]
+    if len(bound) + _OWN + len(names) in _TABLE_SIZES:
+        names = ranked  # and the table gets its next size
     return "".join(f"{name} = {name}\n" for name in names) + source
 
 
