@@ -83,9 +83,10 @@ def read():
 
 
 def clean():
-    for name in os.listdir(FOLDER):
-        os.remove(FOLDER + "/" + name)
-    os.rmdir(FOLDER)
+    if FOLDER[1:] in os.listdir("/"):
+        for name in os.listdir(FOLDER):
+            os.remove(FOLDER + "/" + name)
+        os.rmdir(FOLDER)
     nvs = NVS(NAMESPACE)
     for key in KEYS:
         try:

@@ -1,8 +1,10 @@
 """`pytest hw-tests --device PORT`, with an emulated board behind the port."""
 
 import os
+import pty
 import subprocess
 import sys
+import tty
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -112,3 +114,17 @@ def test_options_that_do_not_go_together_are_refused(tmp_path: Path) -> None:
     assert "one run for each" in both
     alone = pytest_on(nowhere, "hw-tests/desk", "--chain-id", "c", option="--bus")
     assert "no such port" in alone
+
+
+def test_a_bus_that_nobody_answers_on_is_one_error_that_says_what_to_look_at() -> None:
+    master, slave = pty.openpty()
+    try:
+        tty.setraw(slave)
+        options = ["--chain-id", "c", "--address", "7"]
+        said = pytest_on(os.ttyname(slave), "hw-tests/desk", *options, option="--bus")
+    finally:
+        os.close(master)
+        os.close(slave)
+    assert "nobody answers at address 7, 9600 baud" in said
+    assert "A and B swapped" in said
+    assert "Traceback" not in said

@@ -7,7 +7,15 @@ import pytest
 
 from truewatt.device import calibration, chips, esptool, heap, image, profiles, settings
 from truewatt.device.cli import main
-from truewatt.device.errors import BadOption, BadProfile, BoardCannot, NotInFirmware, UnknownBoard
+from truewatt.device.errors import (
+    BadOption,
+    BadProfile,
+    BoardCannot,
+    LittleHeap,
+    NoPort,
+    NotInFirmware,
+    UnknownBoard,
+)
 
 ROOT_KEY = "cd" * 32
 EXPECTED = {
@@ -264,14 +272,30 @@ def test_options_that_mean_nothing_alone_are_refused_before_the_board_is_touched
         main(["provision", *WHO, *WHOSE, *given])
 
 
+def test_links_that_leave_too_little_heap_are_refused_before_the_board_is_touched(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("correct horse\n")
+    wifi = ["--wifi", "s", "--wifi-password-file", str(secret), "--broker", "h"]
+    mlmd = [*WHO[:5], "mlmd", "--limit-w", "9000", *WHO[6:]]
+    asked = ["provision", *mlmd, *WHOSE, *wifi, "--address", "1"]
+    with pytest.raises(LittleHeap, match="say --little-heap"):
+        main(asked)
+    # Whose module has more memory is warned, and gets as far as the port that is not there.
+    with pytest.raises(NoPort):
+        main([*asked, "--little-heap"])
+    assert "LittleHeap: about" in capsys.readouterr().err
+
+
 def test_a_heap_that_is_short_is_told_by_name() -> None:
     network = {"ssid": "s", "psk": "", "host": "h"}
     board = profiles.load("esp32-devkitc")
     alone = settings.compose(board, wishes("meter", None, network=network))
-    assert heap.warning(alone) is None
+    assert heap.shortage(alone) is None
     both = settings.compose(board, wishes("mlmd", network=network, tcp={"ssid": "s"}))
     assert re.match(
-        r"LittleHeap: about 1\d KiB stay free of 112, 20 should", str(heap.warning(both))
+        r"LittleHeap: about 1\d KiB stay free of 112, 20 should", str(heap.shortage(both))
     )
     full = {**both, "metering": {"driver": "atm90e32"}, "bus": {}, "sntp": {"host": "h"}}
-    assert "LittleHeap: it may not start" in str(heap.warning(full | {"bus": {"address": 1}}))
+    assert "LittleHeap: it may not start" in str(heap.shortage(full | {"bus": {"address": 1}}))

@@ -56,6 +56,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="BLE: the board makes a passkey, which is on its label and nowhere else",
     )
+    way.add_argument(
+        "--little-heap",
+        action="store_true",
+        help="the module has more memory (PSRAM), or this board may keep less in reserve: warn of"
+        " links and options that leave less than 20 of 112 KiB of heap, in place of refusing them",
+    )
     _add_time(parser)
     what = parser.add_argument_group("what it measures")
     what.add_argument("--driver", help="metering chip (the board's own, else pzem004t)")
@@ -115,7 +121,9 @@ def provision(options: argparse.Namespace, say: Say) -> int:
     profile = load(options.board)
     wishes = _wishes(options)
     config = compose(profile, wishes)
-    if little := heap.warning(config):
+    if little := heap.shortage(config):
+        if not options.little_heap:
+            raise little
         say(str(little))
     with attached(options.port) as link:
         say(f"found {link.require(profile.chip)}")

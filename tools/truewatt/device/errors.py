@@ -24,7 +24,7 @@ class BoardCannot(DeviceError):
 
 
 class LittleHeap(DeviceError):
-    """A warning: the board will work, and has less heap left than it should keep."""
+    """Links and options that leave a board less heap than it should keep."""
 
 
 class NotInFirmware(DeviceError):

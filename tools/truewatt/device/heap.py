@@ -37,7 +37,7 @@ def free_kib(config: dict[str, Any]) -> float:
     return free
 
 
-def warning(config: dict[str, Any]) -> LittleHeap | None:
+def shortage(config: dict[str, Any]) -> LittleHeap | None:
     """What to tell who provisions a board whose links and options leave too little."""
     free = free_kib(config)
     asked = [key for key in _COSTS if config.get(key)]
@@ -48,5 +48,5 @@ def warning(config: dict[str, Any]) -> LittleHeap | None:
     return LittleHeap(
         f"{left} of {HEAP_KIB}, {BAR_KIB} should",
         f"{config['name']}: {', '.join(asked)}",
-        "Leave one away, or take a chip with more memory.",
+        "Leave one away, or take a module with more memory and say --little-heap.",
     )
