@@ -10,6 +10,7 @@ from core.log import log
 from links import mqtt_packets as p
 
 CONNECT_MS = 15000
+_READ_BYTES = 256
 _REASONS = {4: "bad user name or password", 5: "not authorised"}
 
 
@@ -25,6 +26,7 @@ class MqttClient:
         self._unconfirmed = []
         self._heard_ms = self._said_ms = clock.up_ms()
         self._reader = None
+        self._held = b""
         self.error = None
         self.stirred = asyncio.Event()
 
@@ -36,7 +38,7 @@ class MqttClient:
     async def greet(self, hello: bytes, topics: "list[str]") -> None:
         """CONNECT and SUBSCRIBE; raises `MqttError` if the broker refuses either."""
         await self._write(hello)
-        head, body = await p.read(self._stream)
+        head, body = await p.read(self)
         if head >> 4 != p.CONNACK or len(body) != 2:
             raise p.MqttError("answered CONNECT with packet %d" % (head >> 4), "mqtt")
         if body[1]:
@@ -74,10 +76,22 @@ class MqttClient:
         except Exception as error:  # it is over anyway
             log("mqtt", "close: %r" % error)
 
+    async def readexactly(self, size: int) -> bytes:
+        """The next `size` bytes. A stream's own takes a turn of the event loop for each piece of a
+        packet: while signatures are checked, a slice of 5 ms, and a flood would queue up before it.
+        """
+        while len(self._held) < size:
+            more = await self._stream.read(_READ_BYTES)
+            if not more:
+                raise EOFError
+            self._held += more
+        taken, self._held = self._held[:size], self._held[size:]
+        return taken
+
     async def _read(self, on_message: object) -> None:
         try:
             while True:
-                head, body = await p.read(self._stream)
+                head, body = await p.read(self)
                 self._heard_ms = self._clock.up_ms()
                 await self._took(head, body, on_message)
                 self.stirred.set()
