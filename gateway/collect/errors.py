@@ -51,9 +51,16 @@ class ModbusRefused(CollectError):
     code = "modbus_exception"
     todo = "check that a Truewatt board is at this address"
 
+    _BUSY = 6
+
     def __init__(self, what: str, where: str, exception: int) -> None:
         self.exception = exception
         super().__init__(what, where)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it said to ask again later: a board's queue of frames is full."""
+        return self.exception == self._BUSY
 
 
 class NotABoard(CollectError):

@@ -20,9 +20,6 @@ _LEAST_STEP_S, _UNHURRIED_STEP_S, _LAST_STEP_S = 0.02, 0.05, 0.2
 before; who is in a hurry then takes a third of the line, others look every 50 to 200 ms."""
 
 
-_BUSY_EXCEPTION = 6
-
-
 class Deliverer:
     """Brings one board's frames past a flood of forged ones, by the gateway's tickets."""
 
@@ -57,7 +54,7 @@ def _is_crowded_out(error: CollectError) -> bool:
     if isinstance(error, FrameRefused):
         return error.reason == codes.R_BUSY
     if isinstance(error, ModbusRefused):
-        return error.exception == _BUSY_EXCEPTION
+        return error.is_busy
     return isinstance(error, FrameLost)
 
 

@@ -99,6 +99,9 @@ def test_a_release_waits_for_the_gateway_and_its_end_is_told(config, capsys, tmp
     with pytest.raises(NoSuchDevice, match="nobody"):
         cli.main([*ask, "nobody"])
     name = load_config(config).buses[0].devices[0].name
+    with pytest.raises(SystemExit):
+        cli.main([*ask, name, "--at-once", "0"])
+    assert "'0' is no whole number from 1" in capsys.readouterr().err
     assert cli.main([*ask, name, "--no-wait"]) == 0
     assert "firmware 0.2.0, roll-back index 2" in capsys.readouterr().out
     folder = load_config(config).data_dir / FOLDER

@@ -56,11 +56,17 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         " BLE its ledger address, of which the eight digits that the status shows are enough",
     )
     parser.add_argument(
-        "--at-once", type=int, default=1, metavar="N", help="how many after the first (1)"
+        "--at-once", type=_count, default=1, metavar="N", help="how many after the first (1)"
     )
     parser.add_argument("file", type=Path, metavar="RELEASE")
     parser.add_argument("--no-wait", action="store_true", help="don't wait for the end")
     parser.set_defaults(updates=_update)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
+    return int(text)
 
 
 def _update(arguments: argparse.Namespace) -> int:
@@ -68,9 +74,9 @@ def _update(arguments: argparse.Namespace) -> int:
     names = _names(config, arguments)
     data = arguments.file.read_bytes()
     release = read(data, str(arguments.file))
-    folder, at_once = config.data_dir / FOLDER, max(1, arguments.at_once)
+    folder = config.data_dir / FOLDER
     for at, name in enumerate(names):
-        enqueue(folder, name, data, names[:at], at_once)
+        enqueue(folder, name, data, names[:at], arguments.at_once)
     what = f"firmware {release.record.version}, roll-back index {release.record.index}"
     print(f"{', '.join(names)}: {what}")
     if arguments.no_wait:

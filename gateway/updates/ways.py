@@ -10,7 +10,6 @@ from gateway.mqtt.boards import Boards, MqttBoard
 from ledger.clock import Clock
 from wireformat import codes
 
-_BUSY_EXCEPTION = 6
 _QUEUE_PATIENCE = 100
 _NO_TYPE = 0
 _QUEUE_PAUSE_S = 0.02
@@ -64,7 +63,7 @@ class OverBus:
                 await self._link.send(codes.PIECE, piece)
                 return
             except ModbusRefused as error:
-                if error.exception != _BUSY_EXCEPTION:
+                if not error.is_busy:
                     raise
             await asyncio.sleep(_QUEUE_PAUSE_S)
 
