@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +18,7 @@ from gateway.store import Store
 from gateway.store_thread import StoreThread
 from gateway.tests.running import Running
 from ledger.clock import Clock
-from truewatt.emulator.ble.air import Air
-from truewatt.emulator.ble.bluez import Bluez
-from truewatt.emulator.ble.dbus_daemon import DBusDaemon
+from truewatt.emulator.ble.here import bluetooth
 from wireformat import ble_map, codes
 from wireformat.control import Command
 
@@ -74,16 +70,7 @@ class BleSite(Running):
 
     async def __aenter__(self) -> "BleSite":
         stack = await self._stack.__aenter__()
-        # A bus listens in a folder whose path must be short.
-        short = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tw-ble-")))
-        self.air = Air(self.folder / "air")
-        await self.air.open()
-        stack.callback(self.air.close)
-        bus = stack.enter_context(DBusDaemon(short))
-        before = os.environ.get("DBUS_SYSTEM_BUS_ADDRESS")
-        os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = bus
-        stack.callback(_restore, before)
-        self.bluez = await stack.enter_async_context(Bluez(self.air, bus))
+        self.air, self.bluez = await stack.enter_async_context(bluetooth(self.folder / "air"))
         self.bench = BleBench(self.folder / "bench", self.air.path, self.speed, **self._board)
         stack.callback(self.bench.close)
         await asyncio.to_thread(self.bench.provision)
@@ -142,10 +129,3 @@ class BleSite(Running):
         return bool(
             status and status.clock_trusted and status.control_serial == 5 and status.unacked < 6
         )
-
-
-def _restore(before: str | None) -> None:
-    if before is None:
-        os.environ.pop("DBUS_SYSTEM_BUS_ADDRESS", None)
-    else:
-        os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = before

@@ -6,14 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from truewatt.emulator.board import NO_CHARGES, BoardSpec, EmulatedBoard
-from truewatt.emulator.wires.console import Console
-
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "firmware")]
 
 from cabled import CabledBoard  # noqa: E402
-from wired_board import Wired, emulated  # noqa: E402
+from emulated_desk import Wired, at_prompt, at_work  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -26,19 +23,10 @@ def cabled(
         yield board
         board.clean()
         return
-    folder = tmp_path_factory.mktemp("desk")
-    (folder / "nothing").mkdir()
-    spec = BoardSpec(
-        "d1", arch="32bit", heap_kib=160, charges=NO_CHARGES, firmware=folder / "nothing"
-    )
-    console = Console(
-        EmulatedBoard(folder / "board", spec), folder / "usb", "Emulated board with EMULATED"
-    )
-    console.plug()
-    board = CabledBoard(str(folder / "usb"))
-    yield board
-    board.clean()
-    console.pull()
+    with at_prompt(tmp_path_factory.mktemp("desk")) as port:
+        board = CabledBoard(str(port))
+        yield board
+        board.clean()
 
 
 @pytest.fixture(scope="module")
@@ -50,5 +38,5 @@ def wired(
     if port := option("--bus"):
         yield Wired(port, option("--address"), option("--chain-id"), option("--baud"))
         return
-    with emulated(tmp_path_factory.mktemp("wired")) as board:
+    with at_work(tmp_path_factory.mktemp("wired")) as board:
         yield board

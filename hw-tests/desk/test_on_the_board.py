@@ -23,7 +23,7 @@ def words(said: str) -> dict[str, str]:
 
 
 def test_the_journal_lasts_on_the_boards_own_flash(cabled: CabledBoard) -> None:
-    script = HERE / "own_flash.py"
+    script = HERE.parent / "firmware" / "own_flash.py"
     cabled.run(script, "clean")  # what a run left that was killed
     try:
         assert cabled.run(script, "write").split() == ["records", "20", "epoch", "1"]

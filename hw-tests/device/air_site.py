@@ -1,10 +1,7 @@
 """A board on a desk, its way to the gateway by cable or radio, and the gateway's half of it."""
 
 import asyncio
-import contextlib
-import os
 import select
-import tempfile
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -34,9 +31,7 @@ from gateway.updates.queue import Updates, read_progress
 from ledger.clock import Clock
 from ledger.setup import certify, seal
 from truewatt.device.provisioning import check
-from truewatt.emulator.ble.air import Air
-from truewatt.emulator.ble.bluez import Bluez
-from truewatt.emulator.ble.dbus_daemon import DBusDaemon
+from truewatt.emulator.ble.here import bluetooth
 from truewatt.emulator.wires.tty import Tty
 from wireformat import ble_map, codes
 from wireformat.control import Command
@@ -265,16 +260,7 @@ class Ble:
         passkeys.write_text(f"{name} {int(said['PASSKEY']):06d}\n")
         way = f'[ble]\ndevices = ["{name}"]\npasskey_file = "{passkeys}"\n'
         site.config = site.write_config(way)
-        async with contextlib.AsyncExitStack() as stack:
-            short = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tw-ble-")))
-            self.air = Air(self._path)
-            await self.air.open()
-            stack.callback(self.air.close)
-            bus = stack.enter_context(DBusDaemon(short))
-            before = os.environ.get("DBUS_SYSTEM_BUS_ADDRESS")
-            os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = bus
-            stack.callback(_restore, before)
-            await stack.enter_async_context(Bluez(self.air, bus))
+        async with bluetooth(self._path) as (self.air, _):
             site.collect(BleCollector(site.tools, BleConfig("hci0", (name,), passkeys)))
             try:
                 yield
@@ -290,10 +276,3 @@ class Ble:
 
     def close(self) -> None:
         pass
-
-
-def _restore(before: str | None) -> None:
-    if before is None:
-        os.environ.pop("DBUS_SYSTEM_BUS_ADDRESS", None)
-    else:
-        os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = before

@@ -11,26 +11,20 @@ from pathlib import Path
 import pytest
 
 from truewatt.device.link import attached
-from truewatt.emulator.board import NO_CHARGES, BoardSpec, EmulatedBoard
-from truewatt.emulator.wires.console import Console
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "hw-tests" / name) for name in ("desk", "firmware")]
+
+from emulated_desk import at_prompt, at_work  # noqa: E402
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
 @pytest.fixture
 def port(tmp_path: Path) -> Iterator[Path]:
     """A board with MicroPython and nothing else on it."""
-    (tmp_path / "nothing").mkdir()
-    spec = BoardSpec(
-        "d1", arch="32bit", heap_kib=160, charges=NO_CHARGES, firmware=tmp_path / "nothing"
-    )
-    console = Console(
-        EmulatedBoard(tmp_path / "board", spec), tmp_path / "usb", "Emulated board with EMULATED"
-    )
-    console.plug()
-    yield tmp_path / "usb"
-    console.pull()
+    with at_prompt(tmp_path) as port:
+        yield port
 
 
 def pytest_on(port: Path | str, *options: str, option: str = "--device") -> str:
@@ -97,10 +91,7 @@ def test_what_it_tells_of_itself_at_its_cable(port: Path) -> None:
 
 
 def test_a_board_at_work_is_seen_from_its_bus(tmp_path: Path) -> None:
-    sys.path[:0] = [str(ROOT / "hw-tests" / name) for name in ("desk", "firmware")]
-    from wired_board import emulated
-
-    with emulated(tmp_path) as board:
+    with at_work(tmp_path) as board:
         options = ["--chain-id", board.chain_id, "--address", str(board.address)]
         said = pytest_on(board.port, "hw-tests/desk", *options, option="--bus")
     assert "5 passed, 3 skipped" in said, said

@@ -11,6 +11,7 @@ import sys
 import time
 
 from esp32 import NVS
+from hash_owner import Owner
 
 from core.chain import Chain
 from core.clock import Clock
@@ -18,7 +19,6 @@ from core.nvs import Store
 from journal.journal import Journal
 from wireformat import codes, cose, identity
 from wireformat.chained import Event
-from wireformat.schema import Unsigned
 
 NAMESPACE, FOLDER = "twtest", "/hwtest-journal"
 KEYS = ("epoch", "acked", "gap", "regs")
@@ -26,18 +26,6 @@ LIMIT_BYTES, SEGMENT_BYTES = 16384, 4096
 FIRST = 20
 ABSENT = -0x1102  # ESP_ERR_NVS_NOT_FOUND
 NOW_S = 1790000000
-
-
-class Owner:
-    """Signs with a hash: this is about flash."""
-
-    public_key = bytes(32)
-    address = bytes(20)
-
-    async def seal(self, record):
-        await asyncio.sleep_ms(0)
-        unsigned = Unsigned(record, self.public_key, "c")
-        return unsigned.with_signature(identity.record_hash(unsigned.to_be_signed) * 2)
 
 
 def boot():

@@ -10,6 +10,7 @@ import sys
 
 import vfs
 from board_fakes import Flash, Nvs, PowerCutError, Ticks, expect
+from hash_owner import Owner
 
 from core.chain import Chain
 from core.clock import Clock
@@ -18,21 +19,8 @@ from core.nvs import Store
 from journal.journal import Journal
 from wireformat import codes, cose, identity
 from wireformat.chained import Event
-from wireformat.schema import Unsigned
 
 NOW_S = 1790000000
-
-
-class Owner:
-    """Signs with a hash: these tests are about flash."""
-
-    public_key = bytes(32)
-    address = bytes(20)
-
-    async def seal(self, record):
-        await asyncio.sleep_ms(0)
-        unsigned = Unsigned(record, self.public_key, "c")
-        return unsigned.with_signature(identity.record_hash(unsigned.to_be_signed) * 2)
 
 
 class Board:

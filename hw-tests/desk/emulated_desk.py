@@ -1,4 +1,4 @@
-"""A board at work, and the serial port of its bus."""
+"""Emulated boards at serial ports: one at its prompt by its cable, one at work by its bus."""
 
 import os
 import pty
@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from truewatt.emulator.board import NO_CHARGES, BoardSpec, EmulatedBoard
+from truewatt.emulator.wires.console import Console
 
 
 @dataclass
@@ -22,7 +25,22 @@ class Wired:
 
 
 @contextmanager
-def emulated(folder: Path) -> Iterator[Wired]:
+def at_prompt(folder: Path) -> Iterator[Path]:
+    """The port of a board with MicroPython and nothing else on it."""
+    (folder / "nothing").mkdir()
+    spec = BoardSpec(
+        "d1", arch="32bit", heap_kib=160, charges=NO_CHARGES, firmware=folder / "nothing"
+    )
+    console = Console(
+        EmulatedBoard(folder / "board", spec), folder / "usb", "Emulated board with EMULATED"
+    )
+    console.plug()
+    yield folder / "usb"
+    console.pull()
+
+
+@contextmanager
+def at_work(folder: Path) -> Iterator[Wired]:
     """An emulated board that has recorded a few intervals, at an adapter of its own."""
     from workbench import CHAIN, Workbench, started, wait_for
 
