@@ -13,7 +13,7 @@ from pathlib import Path
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*$")
 _PRIVATE = re.compile(r"_[A-Za-z0-9][A-Za-z0-9_]*$")
-AT_THE_CABLE = ("update.cable",)
+_AT_THE_CABLE = ("update.cable",)
 _INTERPRETER = Path(__file__).with_name("mpy_interpreter_names.txt")
 _EXCEPTIONS = frozenset(
     name
@@ -142,11 +142,16 @@ def _exception_classes(trees: dict[str, ast.Module]) -> set[str]:
     return found
 
 
+def is_for_people(module: str) -> bool:
+    """Whether a person at the console calls what is in it: it lies outside of packages, mostly."""
+    return "." not in module or module in _AT_THE_CABLE
+
+
 def _called_by_people(trees: dict[str, ast.Module]) -> set[str]:
     """What is typed at the console: `provision.run`, as all that is outside of packages."""
     found = set()
     for module, tree in trees.items():
-        if "." not in module or module in AT_THE_CABLE:
+        if is_for_people(module):
             for node in tree.body:
                 if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
                     found.add(node.name)

@@ -8,7 +8,7 @@ import ast
 import re
 from typing import TypeGuard
 
-from truewatt.mpykept import AT_THE_CABLE, bare
+from truewatt.mpykept import bare, is_for_people
 
 
 def without_unused(sources: dict[str, str], verbatim: dict[str, str]) -> dict[str, str]:
@@ -20,14 +20,10 @@ def without_unused(sources: dict[str, str], verbatim: dict[str, str]) -> dict[st
         changed = False
         everywhere = set().union(*named.values())
         for module in left:
-            shorter = _with_those(left[module], everywhere) if _is_reduced(module) else None
+            shorter = None if is_for_people(module) else _with_those(left[module], everywhere)
             if shorter is not None:
                 left[module], named[module], changed = shorter, _named(shorter), True
     return left
-
-
-def _is_reduced(module: str) -> bool:
-    return "." in module and module not in AT_THE_CABLE
 
 
 def _with_those(text: str, named: set[str]) -> str | None:
