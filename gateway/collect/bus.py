@@ -90,9 +90,10 @@ class _AnyCoil(WriteSingleCoilRequest):
 class Bus:
     """A line that several tasks share.
 
-    `second_voice`: after the last reply came more bytes, as from a second board. `pauses_s`: how
-    long an address must be left alone after each of its replies, wall seconds. `spent_s`: how long
-    the line was held for each address. `obeying`: when its boards have done a command.
+    `second_voice`: after the last reply came another to the same question, from a second board.
+    `pauses_s`: how long an address must be left alone after each of its replies, wall seconds.
+    `spent_s`: how long the line was held for each address. `obeying`: when its boards have done a
+    command.
     """
 
     def __init__(self, config: BusConfig) -> None:
@@ -101,7 +102,7 @@ class Bus:
         self._turns = Turns()
         self._client: Client | None = None
         self._tcp = tcp_address(config.port)
-        self._received = 0
+        self._received = b""
         self._answered = False
         self._silent_until = 0.0
         self._asked = Asked(0, 0, 0)
@@ -288,7 +289,7 @@ class Bus:
         client = self._client
         if client is None or not client.connected:
             raise BusLost("the port is gone", f"{self.name} {self._config.port}")
-        self._received, self._answered, self.second_voice = 0, False, False
+        self._received, self._answered, self.second_voice = b"", False, False
         self._asked = asked
         client.ctx.comm_params.timeout_connect = timeout_s + self.wire_s(asked)
         self.requests += 1
@@ -303,7 +304,7 @@ class Bus:
             self._silent_until = now_s + gap_s(self._config)
             self._rested_s[asked.address] = now_s + self.pauses_s.get(asked.address, 0.0)
         self._answered = True
-        self.second_voice = self._received >= asked.reply_bytes + MIN_FRAME_BYTES
+        self.second_voice = _is_reply(self._received[asked.reply_bytes :], asked)
         return self._checked(reply, where, asked.function, asked.read)
 
     def wire_s(self, asked: Asked) -> float:
@@ -314,7 +315,7 @@ class Bus:
         if not client.connected:
             return BusLost("the port went away", f"{self.name} {self._config.port}")
         if self._received:
-            return GarbledReply(f"{self._received} bytes without a good CRC", where)
+            return GarbledReply(f"{len(self._received)} bytes without a good CRC", where)
         return NoReply(f"nothing within {1000 * timeout_s:.0f} ms", where)
 
     def _checked(self, reply: ModbusPDU, where: str, function: int, count: int) -> ModbusPDU:
@@ -350,13 +351,20 @@ class Bus:
         if sending:
             return data
         if self._answered:
-            self.second_voice = self.second_voice or len(data) >= MIN_FRAME_BYTES
+            self.second_voice = self.second_voice or _is_reply(data, self._asked)
             return data
         asked = self._asked
         while (late := _late_bytes(data, asked.address, asked.function, asked.reply_bytes)) > 0:
             data = data[late:]
-        self._received = len(data)
+        self._received = data
         return data
+
+
+def _is_reply(data: bytes, asked: Asked) -> bool:
+    """Whether the same question was answered once more; noise and who talks at will do not."""
+    if len(data) < MIN_FRAME_BYTES:
+        return False
+    return data[0] == asked.address and data[1] & 0x7F == asked.function
 
 
 def _late_bytes(data: bytes, address: int, function: int, size: int) -> int:

@@ -1,5 +1,7 @@
 """Who answers at an address: unknown, revoked, swapped and doubled boards."""
 
+import random
+
 import pytest
 
 from gateway.tests.site import filled, journal, run
@@ -73,6 +75,20 @@ def test_two_boards_on_one_address_are_named(tmp_path):
         await site.until(lambda: calm.acked == (1, 4))
         site.bus.boards[1] = [two]
         await site.until(lambda: two.acked == (1, 4))
+
+    run(tmp_path, scenario)
+
+
+def test_who_talks_at_will_on_the_line_is_no_second_board(tmp_path):
+    async def scenario(site):
+        one, rng = filled(site, 1), random.Random(5)
+        site.enrol(one)
+        site.start({1: one})
+        site.bus.spoil = lambda frame: [frame + rng.randbytes(6)]
+        await site.until(lambda: one.acked == (1, 4))
+        asked = len(site.bus.requests)
+        await site.until(lambda: len(site.bus.requests) > asked + 8)
+        assert site.open_codes().get("d1") != "two_boards_on_one_address"
 
     run(tmp_path, scenario)
 
