@@ -6,12 +6,14 @@ import ctypes
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 _ENDINGS = (signal.SIGTERM, signal.SIGHUP)
+_AGAIN_S = 0.01
 
 
 class Ended(SystemExit):
@@ -55,11 +57,23 @@ def unwinding_on_signals() -> Iterator[None]:
             signal.signal(other, signal.SIG_IGN)
         raise Ended(signum)
 
+    def again(lost: sys.UnraisableHookArgs) -> None:
+        """Raised where nothing can be: in a finalizer, or a hook that runs at a fork."""
+        if not isinstance(lost.exc_value, Ended):
+            unraisable(lost)
+            return
+        signum, main = lost.exc_value.signum, threading.main_thread().ident
+        signal.signal(signum, end)
+        # Later, as whatever called this hook loses what is raised in it too.
+        threading.Timer(_AGAIN_S, signal.pthread_kill, (main, signum)).start()
+
     taken = {s: h for s in _ENDINGS if (h := signal.getsignal(s)) != signal.SIG_IGN}
+    unraisable, sys.unraisablehook = sys.unraisablehook, again
     for signum in taken:
         signal.signal(signum, end)
     try:
         yield
     finally:
+        sys.unraisablehook = unraisable
         for signum, handler in taken.items():
             signal.signal(signum, handler)
