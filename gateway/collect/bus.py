@@ -50,6 +50,8 @@ TRIES = 2
 
 MIN_FRAME_BYTES = 4
 _TICK_S = 0.001
+_MOST_HEARD_BYTES = 1024
+"""Of a reply and of who talks behind it, before they are taken for noise."""
 
 Client = AsyncModbusSerialClient | AsyncModbusTcpClient
 Ask = Callable[[Client], Awaitable[ModbusPDU]]
@@ -166,7 +168,7 @@ class Bus:
             return AsyncModbusTcpClient(
                 host, port=port, timeout=self.timeout_s, retries=0, reconnect_delay=0
             )
-        return AsyncModbusSerialClient(
+        client = AsyncModbusSerialClient(
             config.port,
             framer=FramerType.RTU,
             baudrate=config.baud,
@@ -175,7 +177,11 @@ class Bus:
             retries=0,
             reconnect_delay=0,
             trace_packet=self._trace,
+            trace_pdu=self._heard,
         )
+        # pymodbus drops a reply together with what came behind it if that is more than one frame.
+        client.ctx.max_buffer_size = _MOST_HEARD_BYTES
+        return client
 
     def close(self) -> None:
         """Close the port."""
@@ -303,8 +309,6 @@ class Bus:
             now_s = time.monotonic()
             self._silent_until = now_s + gap_s(self._config)
             self._rested_s[asked.address] = now_s + self.pauses_s.get(asked.address, 0.0)
-        self._answered = True
-        self.second_voice = _is_reply(self._received[asked.reply_bytes :], asked)
         return self._checked(reply, where, asked.function, asked.read)
 
     def wire_s(self, asked: Asked) -> float:
@@ -358,6 +362,16 @@ class Bus:
             data = data[late:]
         self._received = data
         return data
+
+    def _heard(self, sending: bool, pdu: ModbusPDU) -> ModbusPDU:
+        """Of bytes behind the reply, those that came with it; from here on, `_trace` sees the rest.
+
+        Not where the reply is waited for: more bytes may come before that gets its turn.
+        """
+        if not sending:
+            self._answered = True
+            self.second_voice = _is_reply(self._received[self._asked.reply_bytes :], self._asked)
+        return pdu
 
 
 def _is_reply(data: bytes, asked: Asked) -> bool:

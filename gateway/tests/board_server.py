@@ -205,7 +205,8 @@ class BoardServer(SigningBoard):
         return codes.R_NONE
 
     def acknowledged(self, ack: Ack) -> int:
-        assert ack.device == self.address
+        if ack.device != self.address:
+            return codes.R_WRONG_TARGET
         for _, data in self.journal:
             if self.position(data) == (ack.epoch, ack.seq):
                 if identity.record_hash(data) != ack.head:

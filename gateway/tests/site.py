@@ -74,7 +74,7 @@ class Site(Running):
         for board in boards:
             self.directory.put(Entry(board.board(**changes)))
 
-    def start(self, boards: dict, timeout_ms: int = 60, plugged: bool = True) -> None:
+    def start(self, boards: dict, timeout_ms: int = 150, plugged: bool = True) -> None:
         """Put the boards on a bus and begin to collect."""
         self.bus = PtyBus(self.folder, boards)
         if plugged:
