@@ -54,12 +54,13 @@ class Charges:
     """The chip's time in microseconds, charged where the machine is faster.
 
     Defaults: a typical 4 KiB sector erase and page program of the NOR flash on ESP32 modules
-    (45 ms, 0.7 ms), and 0.8 M instructions at 240 MHz with flash-cache misses (5 ms).
+    (45 ms, 0.7 ms), and the mean slice of Ed25519: with it a signature and its check take what is
+    estimated for them at 1.6 cycles an instruction (docs/crypto.md). The longest takes 5 ms.
     """
 
     erase_block_us: int = 45_000
     program_page_us: int = 700
-    crypto_slice_us: int = 5_000
+    crypto_slice_us: int = 3_000
 
 
 NO_CHARGES = Charges(0, 0, 0)

@@ -9,8 +9,7 @@ import chip_clock as _clock
 import utime as _utime
 
 _PAGE_BYTES = 256
-# Set at boot, chip microseconds: a 4 KiB sector erase, a page program, a slice of 0.8 M
-# instructions at 240 MHz.
+# Set at boot, chip microseconds: a 4 KiB sector erase, a page program, a slice of Ed25519.
 erase_block_us = 0
 program_page_us = 0
 crypto_slice_us = 0
