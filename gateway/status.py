@@ -139,6 +139,8 @@ def _waits(waits: Waits) -> Json:
         "requests": waits.count,
         "mean_ms": round(1000 * mean_s, 1),
         "longest_ms": round(1000 * waits.longest_s, 1),
+        "unanswered": waits.unanswered,
+        "longest_unanswered_ms": round(1000 * waits.longest_unanswered_s, 1),
     }
 
 

@@ -269,12 +269,13 @@ class Bus:
         for number in range(tries):
             timeout_s = patience.timeout_s if probe_s is None else patience.probing_s(probe_s)
             await self._rest(asked.address)
-            async with self._turns.take(urgent):
+            async with self._turns.take(urgent) as turn:
                 started_s = time.monotonic()
                 try:
                     reply = await self._once(asked, ask, timeout_s)
                 except (NoReply, GarbledReply, WrongReply):
                     self.failures += 1
+                    turn.answered = False
                     patience.missed()
                     if number == tries - 1:
                         raise

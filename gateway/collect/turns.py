@@ -11,17 +11,34 @@ from dataclasses import dataclass
 @dataclass
 class Waits:
     """How often urgent requests met polling on the line, and how long they waited for it, wall
-    seconds. What they wait for each other is not in it."""
+    seconds. What they wait for each other is not in it.
+
+    `unanswered`: of these, how many met a request that no board answered; they wait for its
+    time-out, and `longest_s` leaves them out.
+    """
 
     count: int = 0
     total_s: float = 0.0
     longest_s: float = 0.0
+    unanswered: int = 0
+    longest_unanswered_s: float = 0.0
 
-    def add(self, waited_s: float) -> None:
+    def add(self, waited_s: float, answered: bool) -> None:
         """One more."""
         self.count += 1
         self.total_s += waited_s
-        self.longest_s = max(self.longest_s, waited_s)
+        if answered:
+            self.longest_s = max(self.longest_s, waited_s)
+        else:
+            self.unanswered += 1
+            self.longest_unanswered_s = max(self.longest_unanswered_s, waited_s)
+
+
+@dataclass
+class Turn:
+    """One holding of the bus; who holds it says if nobody answered."""
+
+    answered: bool = True
 
 
 class Turns:
@@ -36,17 +53,17 @@ class Turns:
         self.waits = Waits()
 
     @asynccontextmanager
-    async def take(self, urgent: bool = False) -> AsyncIterator[None]:
+    async def take(self, urgent: bool = False) -> AsyncIterator[Turn]:
         """Hold the bus for one request and its reply."""
         if urgent and self._busy and self._polling:
             self._met_s.append(time.monotonic())
         await self._acquire(urgent)
-        self._polling = not urgent
+        self._polling, turn = not urgent, Turn()
         try:
-            yield
+            yield turn
         finally:
             for met_s in self._met_s:
-                self.waits.add(time.monotonic() - met_s)
+                self.waits.add(time.monotonic() - met_s, turn.answered)
             self._met_s.clear()
             self._release()
 

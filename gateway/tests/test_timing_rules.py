@@ -189,8 +189,15 @@ def test_urgent_turns_overtake_and_a_cancelled_waiter_blocks_nobody():
             tasks[0].cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         assert (turns.waits.count, turns.waits.longest_s < 1) == (1, True)
+        async with turns.take() as turn:
+            command = asyncio.create_task(work("command that met silence", True))
+            await asyncio.sleep(0.02)
+            turn.answered = False
+        await command
+        assert (turns.waits.count, turns.waits.unanswered) == (2, 1)
+        assert turns.waits.longest_s < 0.02 <= turns.waits.longest_unanswered_s
         async with turns.take():
             order.append("last")
         return order
 
-    assert asyncio.run(main()) == ["command", "poll1", "poll2", "last"]
+    assert asyncio.run(main()) == ["command", "poll1", "poll2", "command that met silence", "last"]
