@@ -97,9 +97,22 @@ class Wiretap(threading.Thread):
                 self._talk(self.talker())
             ready, _, _ = select.select([self._master, self._bus], [], [], 0.005)
             if self._bus in ready:
-                os.write(self._master, os.read(self._bus, 1024))
+                os.write(self._master, self._under(os.read(self._bus, 1024)))
             if self._master in ready:
-                self._from_gateway(os.read(self._master, 1024))
+                data = os.read(self._master, 1024)
+                if self.talker is None:
+                    self._from_gateway(data)
+                else:
+                    os.write(self._bus, self._under(data))
+
+    def _under(self, data: bytes) -> bytes:
+        """What is left of it while the talker drives the line too."""
+        talker, heard = self.talker, b""
+        if talker is None:
+            return data
+        while len(heard) < len(data):
+            heard += talker()
+        return bytes(byte ^ other for byte, other in zip(data, heard, strict=False))
 
     def _talk(self, data: bytes) -> None:
         """What both ends hear; an end that does not listen loses it, as on a wire."""
