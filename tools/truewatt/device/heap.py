@@ -23,8 +23,8 @@ _ALONE = {
 
 _OTHERS = {"meter": 36.0, "mlmd": 32.5}
 _COSTS = {"bus": 8.8, "mqtt": 10.2, "tcp": 10.5, "sntp": 4.0, "drift": 1.0}
-_TCP_BESIDE_BUS = 5.2
-"""Both serve the same registers."""
+_BESIDE_BUS = {"tcp": 5.2, "mqtt": 11.2}
+"""Over TCP the same registers are served; over MQTT frames of both links are under way at once."""
 
 
 def free_kib(config: dict[str, Any]) -> float:
@@ -33,7 +33,7 @@ def free_kib(config: dict[str, Any]) -> float:
     free = _ALONE.get((role, config["metering"]["driver"]), _OTHERS[role])
     for key, cost in _COSTS.items():
         if config.get(key):
-            free -= _TCP_BESIDE_BUS if key == "tcp" and config.get("bus") else cost
+            free -= _BESIDE_BUS.get(key, cost) if config.get("bus") else cost
     return free
 
 
@@ -44,7 +44,7 @@ def shortage(config: dict[str, Any]) -> LittleHeap | None:
     # One link and no option is the least that there is: nothing to leave away.
     if free >= BAR_KIB or len(asked) < 2:
         return None
-    left = f"about {free:.0f} KiB stay free" if free >= _STARTS_KIB else "it may not start at all"
+    left = f"about {int(free)} KiB stay free" if free >= _STARTS_KIB else "it may not start at all"
     return LittleHeap(
         f"{left} of {HEAP_KIB}, {BAR_KIB} should",
         f"{config['name']}: {', '.join(asked)}",
