@@ -273,9 +273,9 @@ class Bus:
                 started_s = time.monotonic()
                 try:
                     reply = await self._once(asked, ask, timeout_s)
-                except (NoReply, GarbledReply, WrongReply):
+                except (NoReply, GarbledReply, WrongReply) as error:
                     self.failures += 1
-                    turn.answered = False
+                    turn.answered = isinstance(error, WrongReply)
                     patience.missed()
                     if number == tries - 1:
                         raise

@@ -66,6 +66,13 @@ class MeteringBoard:
             assert time.monotonic() < deadline, answer
         return answer
 
+    def poll_until_answered(self, now_ms: int) -> dict[str, Any]:
+        """As `poll_until_heard`, but a fault that is no silence is an answer."""
+        deadline = time.monotonic() + PATIENCE_S
+        while (answer := self.poll(now_ms)).get("fault") == "SensorSilent":
+            assert time.monotonic() < deadline, answer
+        return answer
+
     def _settle(self) -> None:
         """Have what a chip sent unasked arrive now, so that no frame of the past comes late."""
         self._serve()

@@ -136,7 +136,7 @@ def test_faults_have_names(bench):
 
 def test_another_model_is_refused_by_its_exception(bench):
     _, boot = bench("sdm120", blocks=[[0, 26], [70, 6], [100, 2]])
-    answer = boot().poll(0)
+    answer = boot().poll_until_answered(0)
     assert answer["fault"] == "SensorRefused"
     assert "exception 2 at 100" in answer["text"]
     assert "--meter-profile" in answer["text"]
