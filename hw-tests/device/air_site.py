@@ -1,8 +1,6 @@
 """A board on a desk, its way to the gateway by cable or radio, and the gateway's half of it."""
 
 import asyncio
-import select
-import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -23,7 +21,7 @@ from gateway.notices import Notices
 from gateway.signer import Signer
 from gateway.store import Store
 from gateway.store_thread import StoreThread
-from gateway.tests.mqtt.broker import RealBroker
+from gateway.tests.mqtt.broker import RealBroker, free_port
 from gateway.tests.running import Running
 from gateway.tests.test_config import GOOD
 from gateway.updates.air import AirUpdates
@@ -32,12 +30,15 @@ from ledger.clock import Clock
 from ledger.setup import certify, seal
 from truewatt.device.provisioning import check
 from truewatt.emulator.ble.here import bluetooth
+from truewatt.emulator.wires.bus import Disturbance, Rs485Bus
 from truewatt.emulator.wires.tty import Tty
 from wireformat import ble_map, codes
 from wireformat.control import Command
 
 NOW_S = 1_790_000_000
 AREA = 1
+BAUD = 9600
+ADDRESS = 11
 ACK_SEED, CONTROL_SEED = bytes([7]) * 32, bytes([8]) * 32
 
 
@@ -108,6 +109,13 @@ class AirSite(Running):
             (self.folder / name).touch()
         return path
 
+    def on_bus(self, port: str) -> None:
+        """The board is asked over `port`."""
+        device = DeviceConfig(ADDRESS, "m1", 0)
+        self.buses = (BusConfig("bus0", port, BAUD, "N", 2000, 0, (device,)),)
+        way = f'[[bus]]\nname = "bus0"\nport = "{port}"\nbaud = {BAUD}\n'
+        self.config = self.write_config(way + f'[[bus.device]]\naddress = {ADDRESS}\nname = "m1"\n')
+
     def progress(self) -> dict[str, Any]:
         return read_progress(self.queue, self.name)
 
@@ -170,49 +178,97 @@ class AirSite(Running):
 
 
 class Bus:
-    """RS-485: a line whose ends a pump joins, as long as it is not cut."""
+    """RS-485 at 9600 baud: a line that takes its time, as long as it is not cut."""
 
     def __init__(self, folder: Path) -> None:
         self._far = Tty(folder / "gateway-end")
-        self.config: dict[str, Any] = {"bus": {"uart": 1, "address": 11}}
+        self.config: dict[str, Any] = {"bus": {"uart": 1, "address": ADDRESS}}
         self.spec: dict[str, Any] = {}
-        self._joined, self._ended = threading.Event(), threading.Event()
 
     @asynccontextmanager
     async def joined(self, site: AirSite, said: dict[str, str]) -> AsyncIterator[None]:
-        device = DeviceConfig(11, "m1", 0)
-        bus = BusConfig("bus0", str(self._far.path), 9600, "N", 2000, 0, (device,))
-        site.buses = (bus,)
-        way = f'[[bus]]\nname = "bus0"\nport = "{self._far.path}"\nbaud = 9600\n'
-        site.config = site.write_config(way + '[[bus.device]]\naddress = 11\nname = "m1"\n')
-        pump = threading.Thread(target=self._pump, args=(self.board_end,), daemon=True)
-        self._joined.set()
-        pump.start()
+        site.on_bus(str(self._far.path))
+        self._line = Rs485Bus("bus0", BAUD, True, 1, site.clock)
+        self._line.attach("gateway", self._far)
+        self._line.attach("m1", self.desk.bus)
         site.collect(Collector(site.tools, site.buses))
         try:
             yield
         finally:
             await site.stop()
-            self._ended.set()
-            pump.join()
-
-    def _pump(self, board_end: Tty) -> None:
-        while not self._ended.is_set():
-            for end in select.select([board_end.fd, self._far.fd], [], [], 0.1)[0]:
-                near, far = (
-                    (board_end, self._far) if end == board_end.fd else (self._far, board_end)
-                )
-                data = near.read()
-                if self._joined.is_set():
-                    far.write(data)
+            self._line.detach_all()
 
     async def cut(self) -> None:
-        self._joined.clear()
+        self._line.disturb(Disturbance(cut=True))
         await asyncio.sleep(1)
-        self._joined.set()
+        self._line.disturb(Disturbance())
+
+    desk: Any = None
 
     def close(self) -> None:
         self._far.close()
+
+
+class Tcp:
+    """The board's radio is Wi-Fi, and it is a Modbus TCP server behind an access point."""
+
+    def __init__(self, folder: Path) -> None:
+        self._board_port, self._port = free_port(), free_port()
+        tcp = {"ssid": "s", "psk": "p", "port": self._board_port, "connections": 2}
+        self.config: dict[str, Any] = {"tcp": tcp}
+        self.spec: dict[str, Any] = {"radio": True}
+        self._ends: set[asyncio.StreamWriter] = set()
+
+    @asynccontextmanager
+    async def joined(self, site: AirSite, said: dict[str, str]) -> AsyncIterator[None]:
+        site.on_bus(f"tcp://127.0.0.1:{self._port}")
+        await self._open()
+        site.collect(Collector(site.tools, site.buses))
+        try:
+            yield
+        finally:
+            await site.stop()
+            self._shut()
+
+    async def cut(self) -> None:
+        self._shut()
+        await asyncio.sleep(1)
+        await self._open()
+
+    async def _open(self) -> None:
+        self._server = await asyncio.start_server(self._pass_on, "127.0.0.1", self._port)
+
+    def _shut(self) -> None:
+        self._server.close()
+        for end in tuple(self._ends):
+            end.transport.abort()
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ends = [writer]
+        try:
+            back, board = await asyncio.open_connection("127.0.0.1", self._board_port)
+            ends.append(board)
+            self._ends.update(ends)
+            await asyncio.gather(_copied(reader, board), _copied(back, writer))
+        except OSError:
+            pass  # cut, or the board is away
+        finally:
+            self._ends.difference_update(ends)
+            for end in ends:
+                end.transport.abort()
+
+    desk: Any = None
+
+    def close(self) -> None:
+        pass
+
+
+async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Until it ends: each part after what a busy access point takes."""
+    while data := await reader.read(1024):
+        await asyncio.sleep(0.005)
+        writer.write(data)
+    raise ConnectionResetError
 
 
 class Mqtt:
@@ -234,6 +290,8 @@ class Mqtt:
         site.collect(MqttCollector(site.tools, config, AREA, "gw"))
         yield
 
+    desk: Any = None
+
     async def cut(self) -> None:
         await asyncio.to_thread(self.broker.kill)
         await asyncio.sleep(0.5)
@@ -250,7 +308,6 @@ class Ble:
         self._path = folder / "air"
         self.config: dict[str, Any] = {"ble": {}}
         self.spec: dict[str, Any] = {"ble": self._path}
-        self._radio = b""
 
     @asynccontextmanager
     async def joined(self, site: AirSite, said: dict[str, str]) -> AsyncIterator[None]:
@@ -268,11 +325,12 @@ class Ble:
                 await site.stop()
 
     async def cut(self) -> None:
-        await self.air.away(self.radio)
+        radio = self.desk.board.spec.unique_id
+        await self.air.away(radio)
         await asyncio.sleep(1)
-        await self.air.away(self.radio, False)
+        await self.air.away(radio, False)
 
-    radio = b""
+    desk: Any = None
 
     def close(self) -> None:
         pass

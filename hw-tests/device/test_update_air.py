@@ -1,5 +1,6 @@
-"""A release over MQTT and over BLE, by the gateway's own code, while the board works: real firmware
-on real MicroPython, Mosquitto or an emulated BlueZ, cut links, a power cut half-way."""
+"""A release over every link, by the gateway's own code, while the board works: real firmware on
+real MicroPython, a line that takes its time, sockets, Mosquitto or an emulated BlueZ; cut links,
+a gateway that starts anew and a power cut half-way."""
 
 import asyncio
 import os
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from air_site import AirSite, Ble, Bus, Mqtt
+from air_site import AirSite, Ble, Bus, Mqtt, Tcp
 from release_shop import Shop, events
 
 from gateway import cli
@@ -23,7 +24,7 @@ SPEED = 10
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
-@pytest.fixture(params=[Bus, Mqtt, Ble])
+@pytest.fixture(params=[Bus, Tcp, Mqtt, Ble])
 def radio(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     link = request.param(tmp_path)
     yield link
@@ -37,7 +38,7 @@ def board_on(desk: Callable[..., Any], shop: Shop, radio: Any) -> tuple[Any, dic
         said.update(shop.install(board, **{"bus": None} | radio.config))
 
     made = desk(speed=SPEED, prepare=prepare, **radio.spec)
-    radio.radio, radio.board_end = made.board.spec.unique_id, made.bus
+    radio.desk = made
     return made, said
 
 
