@@ -1,11 +1,12 @@
 """`truewatt bench gateway backlog`: a day without the gateway, and how it catches up.
 
-Ten boards with the firmware unchanged on one line that takes its time, each with a day of signed
-records (1,440) in the journal on its flash. They are written there beforehand by the board's own
-chain and journal, over the programmer's cable, because a day takes a day. Then the gateway comes
-and boards go on recording, one reading a minute. Commands are given to all boards while it drains;
-beside them stands the same street without a backlog. Real time: 6 to 8 minutes at 115,200 baud,
-over an hour at 9600; `--minutes` stops earlier and says what was left.
+Ten boards with the firmware unchanged, on one line that takes its time or at a real Mosquitto, each
+with a day of signed records (1,440) in the journal on its flash. They are written there beforehand
+by the board's own chain and journal, over the programmer's cable, because a day takes a day. Then
+the gateway comes and boards go on recording, one reading a minute. Commands are given to all boards
+while it drains; beside them stands the same street without a backlog. Real time: 6 to 8 minutes at
+115,200 baud, an hour at 9600, some minutes over MQTT; `--minutes` stops earlier and says what was
+left.
 """
 
 from __future__ import annotations
@@ -16,23 +17,25 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from gateway.store import Store, StoreError
 from truewatt.bench._backlog_journal_script import BOARD
-from truewatt.bench._bus_load import BAUDS, BOARDS, DAY_RECORDS, Part, between, look
+from truewatt.bench._bus_load import BOARDS, DAY_RECORDS, Part, between, look
 from truewatt.bench._enforce_run import LIMITS_MS, quantile
 from truewatt.bench._figures import progress
+from truewatt.bench._processes import free_port, mosquitto
 from truewatt.bench._street import Life, Street
 from truewatt.demo.scenario import CHAIN_ID, Pace
 from truewatt.emulator.board import NO_CHARGES, EmulatedBoard
 from wireformat.chained import Chained
 from wireformat.registry import open_signed
 
-EVERY_S = {9600: 20.0, 115200: 5.0}
+LINKS = ("9600", "115200", "mqtt")
+EVERY_S = {"9600": 20.0, "115200": 5.0, "mqtt": 5.0}
 """Between commands: all the contracts' bounds of wear let through for as long as it drains."""
 
 CALM_S = 100.0
@@ -56,9 +59,13 @@ class Kept:
 
 @dataclass(frozen=True)
 class Found:
-    """One street's figures; `left`: how many of the backlog's records were not held at the end."""
+    """One street's figures; `part`: of its line; `seconds`: of draining with commands; `records`:
+    kept meanwhile; of the backlog, `early`: kept before that, `left`: not held at the end."""
 
-    part: Part
+    part: Part | None
+    seconds: float
+    records: int
+    early: int
     left: int
     lives: list[Life]
     ends: dict[str, int]
@@ -71,20 +78,32 @@ def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     print(f"load average before: {os.getloadavg()[0]:.2f}")
     passed = True
-    for baud in options.baud or BAUDS:
+    for link in options.link or LINKS:
         found = []
         for records in (0, options.records):
             with TemporaryDirectory(prefix="truewatt-bench-") as scratch:
-                run = _measure(Path(scratch), baud, options.boards, records, 60 * options.minutes)
+                run = _measure(Path(scratch), link, options.boards, records, 60 * options.minutes)
                 found.append(asyncio.run(run))
-        passed = _show(baud, options.boards * options.records, *found) and passed
+        passed = _show(link, options.boards * options.records, *found) and passed
     print(f"load average after: {os.getloadavg()[0]:.2f}")
     return 0 if passed else 1
 
 
-async def _measure(folder: Path, baud: int, boards: int, records: int, most_s: float) -> Found:
-    pace = Pace(baud, paced=True, poll_s=POLL_S)
-    name = f"{baud} baud, {records} records on each"
+async def _measure(folder: Path, link: str, boards: int, records: int, most_s: float) -> Found:
+    with ExitStack() as stack:
+        if link == "mqtt":
+            port = free_port()
+            stack.enter_context(mosquitto(folder, port))
+            pace = Pace(paced=True, poll_s=POLL_S, broker_port=port)
+        else:
+            pace = Pace(int(link), paced=True, poll_s=POLL_S)
+        return await _drain(folder, link, pace, boards, records, most_s)
+
+
+async def _drain(
+    folder: Path, link: str, pace: Pace, boards: int, records: int, most_s: float
+) -> Found:
+    name = f"{name_of(link)}, {records} records on each"
 
     def prepare(street: Street) -> None:
         if records:
@@ -92,20 +111,24 @@ async def _measure(folder: Path, baud: int, boards: int, records: int, most_s: f
 
     async with Street.open(folder, boards, 1, pace, most_s or 3600.0, prepare) as street:
         since_ms, before = street.run.clock.unix_ms(), look(street)
+        early = _held(street)
         ending = asyncio.Event()
-        switching = asyncio.create_task(_switch_until(street, EVERY_S[baud], ending))
+        switching = asyncio.create_task(_switch_until(street, EVERY_S[link], ending))
         if records:
             left = await drained(street, records, most_s, name)
         else:
             left = 0
             await street.wait(CALM_S, name)
-        part = between(before, look(street), baud)
+        after = look(street)
         ending.set()
         await switching
         await street.wait(SETTLE_S, f"{name}: last commands")
         street.stop()
         return Found(
-            part,
+            None if link == "mqtt" else between(before, after, int(link)),
+            (after.status["time_ms"] - before.status["time_ms"]) / 1000,
+            after.status["records"] - before.status["records"],
+            early,
             left,
             street.lives(since_ms),
             street.ends(since_ms),
@@ -195,16 +218,26 @@ def kept(street: Street) -> Kept:
         return Kept(held, lost, other, sum(store.refusals().values()))
 
 
-def _show(baud: int, total: int, calm: Found, busy: Found) -> bool:
-    part, limit_ms = busy.part, LIMITS_MS[str(baud)]
+def name_of(link: str) -> str:
+    """A link, for people."""
+    return "MQTT" if link == "mqtt" else f"{link} baud"
+
+
+def _show(link: str, total: int, calm: Found, busy: Found) -> bool:
+    limit_ms = LIMITS_MS[link]
     drained = total - busy.left
-    rate = drained / part.seconds
-    print(f"\n{baud} baud: {drained} of {total} records drained in {part.seconds:.0f} s")
+    seconds = max(busy.seconds, LOOK_S)
+    rate = (drained - busy.early) / seconds
+    print(
+        f"\n{name_of(link)}: {drained} of {total} records drained, {busy.early} before and"
+        f" {drained - busy.early} in {busy.seconds:.0f} s with commands"
+    )
     if busy.left:
         print(f"  {busy.left} were left; at this rate all take {total / rate / 60:.0f} min")
     print(f"  {'records a second, of the backlog':44}{rate:>10.2f}")
-    print(f"  {'records a second, in all':44}{part.records / part.seconds:>10.2f}")
-    print(f"  {'share of the computed limit of the line':44}{part.share:>10.1%}")
+    print(f"  {'records a second, in all':44}{busy.records / seconds:>10.2f}")
+    if busy.part is not None:
+        print(f"  {'share of the computed limit of the line':44}{busy.part.share:>10.1%}")
     own = busy.kept
     fate = own.lost + own.other + own.refused + calm.kept.lost + calm.kept.other
     print(f"  on the flash and held here {own.held}, lost {own.lost}, with other bytes"
@@ -250,7 +283,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--baud", action="append", type=int, choices=BAUDS, help="only this one (repeatable)")
+    add("--link", action="append", choices=LINKS, help="only this one (repeatable)")
     add("--records", type=int, default=DAY_RECORDS, help=f"on each board ({DAY_RECORDS})")
     add("--boards", type=int, default=BOARDS, help=f"on the line ({BOARDS})")
     add("--minutes", type=float, default=0.0, help="give up draining after so many (0: never)")

@@ -116,7 +116,7 @@ class Look:
 
 def look(street: Street) -> Look:
     """Now."""
-    return Look(street.buses()[BUS], street.status(), street.run.clock.unix_ms())
+    return Look(street.buses().get(BUS, {}), street.status(), street.run.clock.unix_ms())
 
 
 async def _part(street: Street, seconds: float, baud: int, what: str, dead: str = "") -> Part:
