@@ -38,10 +38,11 @@ class Pins(threading.Thread):
 
     def serve(self, link):
         lines = link.makefile("rb")
-        if lines.readline() == b"pins\n":
+        role = lines.readline()
+        if role == b"pins\n":
             self.board = link
-        else:
-            link.sendall(b"o")  # mains: the supply was off before
+        elif role == b"supply\n":
+            link.sendall(b"o")  # it was off before
         for line in lines:
             what, pin, level = line.decode().split()
             if what == "in":

@@ -46,13 +46,19 @@ def _plug_in(board):
         return None
     mains = _when_ready(chip_host.connect_unix, path, board["patience_ms"])
     mains.send(b"mains\n")
-    if mains.recv(1) == b"d":  # before the signal: any byte would be taken for the end
+    # Nothing ever comes on it: a byte would be taken for the end, even one that was read before, as
+    # its signal may be sent after it.
+    chip_host.die_with(mains)
+    supply = chip_host.connect_unix(path)
+    supply.send(b"supply\n")
+    dipped = supply.recv(1) == b"d"
+    supply.close()
+    if dipped:
         import machine
 
         # What the port makes of a brown-out; the register knows better.
         machine._reset_cause = machine.WDT_RESET
         machine.mem32[0x3FF48034] = 15
-    chip_host.die_with(mains)
     chip_pin._connect(path)
     return mains
 

@@ -148,7 +148,7 @@ def connect_unix(path):
 
 
 def die_with(link):
-    """Have SIGPWR end this process when the other end of `link` goes away."""
+    """Have SIGPWR end this process when the other end of `link` goes away, or says anything."""
     fd = link.fileno()
     _fcntl(fd, _F_SETOWN, _getpid())
     _fcntl(fd, _F_SETSIG, SIGPWR)

@@ -1,7 +1,7 @@
 """A board's pins as seen from outside, over a Unix socket (protocol: chip/chip_pin.py).
 
-A second connection is the board's mains: it says whether the supply sagged (d) or was off (o)
-before; when it closes, the board's process ends.
+A second connection is the board's mains: when it closes, the board's process ends. A third says
+whether the supply sagged (d) or was off (o) before.
 """
 
 import asyncio
@@ -66,6 +66,9 @@ class PinSocket:
                 await self._serve_pins(reader, writer)
             elif role == b"mains":
                 await self._hold_mains(reader, writer)
+            elif role == b"supply":
+                dipped, self._dipped = self._dipped, False
+                writer.write(b"d" if dipped else b"o")
         except (ConnectionError, asyncio.CancelledError):
             pass
         finally:
@@ -73,8 +76,6 @@ class PinSocket:
 
     async def _hold_mains(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._mains.add(writer)
-        dipped, self._dipped = self._dipped, False
-        writer.write(b"d" if dipped else b"o")
         await reader.read()
         self._mains.discard(writer)
 
