@@ -20,8 +20,8 @@ RELAY_BOARD = "relay_board"
 
 RELAYS = 8
 TIMEOUT_S = 60
-_TIMED_CLOSE, _TENTHS = 0x0200, 10
-_OFF = 0
+TIMED_CLOSE, TENTHS = 0x0200, 10
+OFF = 0
 
 
 class RelayBoard:
@@ -61,9 +61,9 @@ class RelayBoard:
         """Open, or close for as long as the board may be left alone; read back."""
         address = self._config.address
         if action == codes.CLOSE:
-            await self._bus.set_coil(address, _TIMED_CLOSE + asset, TIMEOUT_S * _TENTHS)
+            await self._bus.set_coil(address, TIMED_CLOSE + asset, TIMEOUT_S * TENTHS)
         else:
-            await self._bus.set_coil(address, asset, _OFF)
+            await self._bus.set_coil(address, asset, OFF)
         await self._follows(asset, action == codes.CLOSE)
 
     async def state(self, action: int, asset: int = 0) -> int:

@@ -6,10 +6,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from gateway.attest.pages import OTHERS, other_page, relay_frames
 from gateway.attest.reading import LINES, opened
+from gateway.attest.relay_board import RELAY_BOARD
 from gateway.collect.errors import CollectError
 from gateway.profiles.codec import Readings
 from gateway.profiles.errors import PortLost
+from gateway.profiles.frames import as_json, frames
 from gateway.profiles.identify import MEANS, Certainty, Match, identify
 from gateway.profiles.link import MeterLink, PortConfig
 from gateway.profiles.load import find_profile, load_all
@@ -31,6 +34,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add the subcommands; each parsed result has `meters`, to be called with the arguments."""
     listing = commands.add_parser("profiles", help="list the commercial meters that are known")
     listing.add_argument("--write-docs", type=Path, metavar="DIR", help="write the pages of all")
+    listing.add_argument("--frames", action="store_true", help="print whole frames of all, as JSON")
     listing.set_defaults(meters=_profiles)
     read = commands.add_parser("read", help="read a commercial meter once")
     watch = commands.add_parser("watch", help="read a commercial meter again and again")
@@ -73,6 +77,10 @@ def _add_line(parser: argparse.ArgumentParser) -> None:
 
 def _profiles(arguments: argparse.Namespace) -> int:
     profiles = load_all()
+    if arguments.frames:
+        rows = {profile.name: frames(profile) for profile in profiles}
+        print(as_json({**rows, RELAY_BOARD: relay_frames()}), end="")
+        return EXIT_OK
     if arguments.write_docs is None:
         print(f"{'profile':16} {'meter':32} {'link':5} {'phases':>6} {'values':>6}  sources")
         for profile in profiles:
@@ -80,10 +88,12 @@ def _profiles(arguments: argparse.Namespace) -> int:
         print(f"without registers of their own: {', '.join(LINES)}")
         return EXIT_OK
     arguments.write_docs.mkdir(parents=True, exist_ok=True)
-    (arguments.write_docs / "README.md").write_text(index(profiles))
-    for profile in profiles:
-        (arguments.write_docs / f"{profile.name}.md").write_text(page(profile))
-    print(f"{len(profiles) + 1} pages written to {arguments.write_docs}")
+    pages = {profile.name: page(profile) for profile in profiles}
+    pages |= {other.page: other_page(other) for other in OTHERS}
+    pages["README"] = index(profiles, {other.page: other.title for other in OTHERS})
+    for name, text in pages.items():
+        (arguments.write_docs / f"{name}.md").write_text(text)
+    print(f"{len(pages)} pages written to {arguments.write_docs}")
     return EXIT_OK
 
 

@@ -3,10 +3,10 @@
 import pytest
 
 from gateway.config import MeterConfig
+from gateway.profiles.sample import sample
 from gateway.store import Head, StoreError
 from gateway.tests.attest.kit import check_chain, run
 from gateway.tests.profiles.rigs import brisk
-from gateway.tests.profiles.samples import sample
 from gateway.tests.signing import T0
 from truewatt.emulator.commercial import EmulatedMeter, MeterTcp
 from wireformat import codes

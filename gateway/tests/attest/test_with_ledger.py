@@ -7,10 +7,10 @@ import pytest
 
 from gateway.attest.devices import joining
 from gateway.config import load_config
+from gateway.profiles.sample import sample
 from gateway.tests.attest.kit import check_chain
 from gateway.tests.plant import Plant
 from gateway.tests.profiles.rigs import brisk
-from gateway.tests.profiles.samples import sample
 from gateway.tests.signing import T0
 from ledger import keys, setup
 from ledger.clock import Clock

@@ -1,22 +1,27 @@
 """One walk over every profile: whatever is added to `models` must pass all of this."""
 
 import asyncio
+import json
 import random
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
+from gateway.attest.pages import OTHERS
+from gateway.attest.relay_board import RELAY_BOARD
 from gateway.profiles import decode, encode, find_profile, load_all, model_names, plan
 from gateway.profiles.codec import limits
+from gateway.profiles.frames import frames
 from gateway.profiles.link import MeterLink, PortConfig
 from gateway.profiles.page import index, page
 from gateway.profiles.reader import read_meter
+from gateway.profiles.sample import sample
 from gateway.tests.profiles.rigs import brisk, link_to, on_a_line, on_tcp
-from gateway.tests.profiles.samples import sample
 from gateway.tests.profiles.test_golden import GOLDEN
 from truewatt.emulator.commercial import EmulatedMeter
 
+FRAMES = json.loads((Path(__file__).parent / "frames.json").read_text())
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "meters"
 ALL = model_names()
 
@@ -99,6 +104,55 @@ def test_the_emulated_meter_is_read_over_its_own_link(name, tmp_path):
     assert meter.asked_too_soon == 0
 
 
+class _Tapped(MeterLink):
+    """Keeps what went over the wire, both ways, as it was there."""
+
+    def __init__(self, config: PortConfig) -> None:
+        super().__init__(config)
+        self.wire: list[list[str]] = []
+
+    def _trace(self, sending: bool, data: bytes) -> bytes:
+        if sending:
+            self.wire.append([data.hex(), ""])
+        else:
+            self.wire[-1][1] = data.hex()
+        return super()._trace(sending, data)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_frames_are_as_they_were_pinned(name):
+    made = [[each.request.hex(), each.reply.hex()] for each in frames(find_profile(name))]
+    assert made == FRAMES[name], (
+        "meant? truewatt gateway profiles --frames > gateway/tests/profiles/frames.json"
+    )
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_reader_and_emulated_meter_put_the_pinned_frames_on_the_wire(name, tmp_path):
+    """Other code than what made them: pymodbus asks, the emulated meter's line answers."""
+    profile = brisk(name)
+    meter = EmulatedMeter(profile, 1, sample(profile))
+
+    async def read(port):
+        async with _Tapped(PortConfig(port, timeout_ms=2000)) as link:
+            await read_meter(link, profile, 1, unconfirmed=True)
+            return link.wire
+
+    async def serial():
+        async with on_a_line(tmp_path, meter) as line:
+            return await read(str(line.line.path))
+
+    async def tcp():
+        async with on_tcp(meter) as port:
+            return await read(port)
+
+    assert asyncio.run(serial() if profile.transport == "rtu" else tcp()) == FRAMES[name]
+
+
+def test_no_frames_are_pinned_of_models_that_are_gone():
+    assert set(FRAMES) == {*ALL, RELAY_BOARD}
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_the_page_is_up_to_date(name):
     assert (DOCS / f"{name}.md").read_text() == page(find_profile(name)), (
@@ -107,12 +161,16 @@ def test_the_page_is_up_to_date(name):
 
 
 def test_the_list_of_pages_is_up_to_date_and_has_no_page_without_a_profile():
-    assert (DOCS / "README.md").read_text() == index(load_all())
-    assert {path.stem for path in DOCS.glob("*.md")} == {*ALL, "README"}
+    titles = {other.page: other.title for other in OTHERS}
+    assert (DOCS / "README.md").read_text() == index(load_all(), titles)
+    assert {path.stem for path in DOCS.glob("*.md")} == {*ALL, *titles, "README"}
 
 
 def test_the_models_that_are_promised_are_here():
     assert set(ALL) >= {
         "sdm120", "sdm630", "sdm72", "pzem004t", "em340", "em330", "em24_ethernet",
         "iem3155", "abb_b23", "janitza_b23",
+        # From public drivers beside those.
+        "sdm220", "sdm230", "sdm72_v2", "or_we_516",
     }  # fmt: skip
+    assert not [name for name in ALL if find_profile(name).single_source and name != "janitza_b23"]

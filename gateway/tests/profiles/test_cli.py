@@ -10,8 +10,8 @@ from gateway import cli
 from gateway.collect.errors import NoReply
 from gateway.profiles import find_profile
 from gateway.profiles.errors import PortLost, Unconfirmed, UnknownProfile
+from gateway.profiles.sample import sample
 from gateway.tests.profiles.rigs import brisk, on_a_line, on_tcp
-from gateway.tests.profiles.samples import sample
 from truewatt.emulator.commercial import EmulatedMeter
 
 

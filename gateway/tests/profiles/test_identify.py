@@ -9,8 +9,8 @@ from gateway.collect.errors import NoReply
 from gateway.profiles import Readings, decode, encode, find_profile
 from gateway.profiles.identify import Certainty, identify, weigh
 from gateway.profiles.link import MeterLink, PortConfig
+from gateway.profiles.sample import sample
 from gateway.tests.profiles.rigs import brisk, link_to, on_a_line, on_tcp
-from gateway.tests.profiles.samples import sample
 from truewatt.emulator.commercial import EmulatedMeter
 
 NAMES = ["abb_b23", "em340", "iem3155", "pzem004t", "sdm120", "sdm630", "sdm72"]

@@ -10,8 +10,8 @@ from gateway.profiles import find_profile
 from gateway.profiles.errors import MeterRefused, PortLost
 from gateway.profiles.link import BadPort, MeterLink, PortConfig, tcp_address
 from gateway.profiles.reader import read_meter
+from gateway.profiles.sample import sample
 from gateway.tests.profiles.rigs import brisk, link_to, on_a_line, on_tcp
-from gateway.tests.profiles.samples import sample
 from truewatt.emulator.commercial import EmulatedMeter
 
 

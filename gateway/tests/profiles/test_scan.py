@@ -4,9 +4,9 @@ import asyncio
 
 from gateway import cli
 from gateway.profiles import load_all
+from gateway.profiles.sample import sample
 from gateway.profiles.scan import usual_lines
 from gateway.tests.profiles.rigs import brisk, on_a_line, on_tcp
-from gateway.tests.profiles.samples import sample
 from truewatt.emulator.commercial import EmulatedMeter
 from truewatt.emulator.commercial.storage import EmulatedStorage
 

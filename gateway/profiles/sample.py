@@ -1,6 +1,6 @@
 """A plausible state of each meter, in steps that its registers can hold."""
 
-from gateway.profiles import Profile
+from gateway.profiles.profile import Profile
 from gateway.profiles.quantities import CURRENT, ENERGY, FREQUENCY, POWER, VOLTAGE
 
 
