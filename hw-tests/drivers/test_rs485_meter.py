@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -105,13 +106,19 @@ def test_what_a_board_gets_of_a_profile_is_small():
     ("name", "why"),
     [
         ("em24_ethernet", "talks tcp"),
-        ("sdm220", "no register of power"),
         ("janitza_b23", "one source"),
     ],
 )
 def test_what_a_board_cannot_read_is_told_by_name(name, why):
     with pytest.raises(BoardCannot, match=why):
         line(name)
+
+
+def test_a_meter_without_a_register_of_power_cannot_be_read_by_a_board():
+    whole = find_profile("sdm220")
+    lacking = replace(whole, registers=tuple(r for r in whole.registers if r.quantity != "power"))
+    with pytest.raises(BoardCannot, match="no register of power"):
+        compiled(lacking)
 
 
 def test_faults_have_names(bench):
