@@ -4,7 +4,6 @@ Drivers speak over the bus that boards use too: reading waits its turn, writing 
 """
 
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import Protocol
 
 from gateway.attest.actuator import ProfileActuator
@@ -24,9 +23,8 @@ from gateway.profiles.words import bits_from
 Registers = Mapping[str, CounterLimits]
 """Which of `import_wh`, `export_wh` the device counts, and what each counter can do."""
 
-_FLOAT_STEPS = 1 << 23
-_FAR_WH = 10**9
-"""A float32 counter is coarsest where it is large; few meters ever get here."""
+_FLOAT_STEP_WH = 120
+"""A float32 counter is coarsest where it is large: one step at 1 GWh, where few meters ever get."""
 
 
 class Driver(Protocol):
@@ -167,11 +165,13 @@ class ProfileDriver:
         return {name: self._limits(by_key[name]) for name in names}
 
     def _limits(self, register: Register) -> CounterLimits:
-        step_wh = Fraction(_FAR_WH, _FLOAT_STEPS) if register.type == "float32" else register.factor
+        """A fall by one step is no reset: a count that trembles would gain by it (ADR 72)."""
+        is_float = register.type == "float32"
         return CounterLimits(
             max_power_w=self.max_power_w,
             wrap_wh=register.wrap,
-            resolution_wh=max(1, -(-step_wh.numerator // step_wh.denominator)),
+            resolution_wh=_FLOAT_STEP_WH if is_float else register.step,
+            rollback_wh=register.step if register.rollback is None else register.rollback,
         )
 
 

@@ -26,8 +26,8 @@ class Meaning(Enum):
 class CounterLimits:
     """What the counter can do: `max_power_w` over any time; `wrap_wh`, the count that reads 0.
 
-    `resolution_wh`: one step of the display or the register. `rollback_wh`: how much a meter may
-    forget when its supply fails.
+    `resolution_wh`: one step of the display or the register. `rollback_wh`: how far it may fall
+    without having been reset, because the meter forgets what it has not saved.
     """
 
     max_power_w: int
@@ -72,8 +72,8 @@ def judge(
             meaning = Meaning.GLITCH
         return CounterState(reading_wh, now_ms), Step(meaning, fits)
     if 0 < state.good_wh - reading_wh <= limits.rollback_wh:
-        # The mark stays, so that the forgotten energy is not counted a second time; its time
-        # too, as what is counted next has been flowing since then.
+        # The mark stays, so that no more is counted than the meter ever showed; its time too, as
+        # what is counted next has been flowing since then.
         return replace(state, suspect_wh=None), Step(Meaning.ROLLED_BACK)
     return _doubt(state, reading_wh, now_ms, limits)
 

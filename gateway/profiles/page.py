@@ -111,6 +111,8 @@ def _registers(profile: Profile) -> Iterator[str]:
         note = "one source" if r.single_source else ""
         if r.wrap is not None:
             note += f"wraps at {r.wrap}"
+        if r.rollback is not None:
+            note += f"{', ' if note else ''}may fall by {r.rollback}"
         what = f"`{r.address:#06x}` | {r.type} | {r.quantity} | {scale} | `{r.key}`"
         example = shown(r.quantity, examples[r.key] or 0)
         yield f"| {what} | {_resolution(r)} | {example} | {note} |"
@@ -213,7 +215,8 @@ Unknown keys are refused; every fault is told at once, with file, key and what w
 | `[[source]]` | `repository`, `path` of a public driver |
 | `[[gap]]` | `first`, `last`: words that no read may touch, and `why` |
 | `[[left_out]]` | `what` is not read, and `why` |
-| `[[register]]` | `quantity`, `address` from 0, `type`, `unit`, `scale`, `single_source`, `wrap` |
+| `[[register]]` | `quantity`, `address` from 0, `type`, `unit`, `scale`, `single_source`; of a \
+counter also `wrap` and `rollback` |
 | `[[write]]` | a holding register that sets a power: `action` (`set_limit`, `charge` or \
 `discharge`), `address`, `type`, `unit` (W, or A with `nominal_v`), `scale`; raw `least`, `most`, \
 `off` (for 0 W) and `default` (when nobody commands); `source` |
@@ -223,4 +226,12 @@ Unknown keys are refused; every fault is told at once, with file, key and what w
 
 A result is raw value x `scale` `unit`, computed exactly and given as a whole number of a fixed
 unit: dV, mA, W, VA, var, mHz, Wh, varh, thousandths of the power factor. `scale` is text, as TOML's
-numbers are binary floats. Positive power is import."""
+numbers are binary floats. Positive power is import.
+
+`wrap` is the count, in the fixed unit, at which a counter starts from 0 again; without it no wrap
+is believed. `rollback` is how far it may fall because the meter saves its count only now and then
+and forgets the rest when its supply fails; no more is counted then until the meter passes its old
+mark. Give it only with a source, in a comment. Without it a fall by one step of the register (its
+`scale`; 1 Wh of a float32) is taken so, and a larger one for a reset or another meter
+([ADR 72](../adr/0072-a-doubtful-count-waits.md)). A board that reads the meter itself knows no
+`rollback`: to it a fall that is no wrap is a reset."""

@@ -16,7 +16,8 @@ WIDTH_WORDS = {"u16": 1, "s16": 1, "u32": 2, "s32": 2, "float32": 2, "u64": 4, "
 class Register:
     """One value of a meter: raw x `factor` is the result in the quantity's fixed unit.
 
-    `wrap`: the count at which a counter starts from 0 again, if it is known.
+    `wrap`: the count at which a counter starts from 0 again, if it is known. `rollback`: by how
+    much it may fall because the meter forgets, if a source says so.
     """
 
     quantity: str
@@ -27,6 +28,7 @@ class Register:
     factor: Fraction
     single_source: bool
     wrap: int | None
+    rollback: int | None
 
     @property
     def kind(self) -> Kind:
@@ -42,6 +44,13 @@ class Register:
     def words(self) -> int:
         """How many 16-bit registers it takes."""
         return WIDTH_WORDS[self.type]
+
+    @property
+    def step(self) -> int:
+        """One step of a counter, at least 1 fixed unit; a float's depends on its count."""
+        if self.type == "float32":
+            return 1
+        return max(1, -(-self.factor.numerator // self.factor.denominator))
 
     @property
     def last(self) -> int:

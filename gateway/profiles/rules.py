@@ -50,11 +50,23 @@ def _registers(values: Row) -> Iterator[Problem]:
             yield Problem(f"{at}.scale", str(row["scale"]), "more than 0")
         if row["wrap"] is not None and not kind.counter:
             yield Problem(f"{at}.wrap", str(row["wrap"]), "no such key: this is no counter")
+        yield from _rollback(at, row, kind.counter)
         first, last = _span(row)
         if last > 0xFFFF:
             yield Problem(f"{at}.address", f"{first:#06x}", "an end within 0xffff")
         if last - first + 1 > cast(int, values["max_block_words"]):
             yield Problem(f"{at}.type", str(row["type"]), "a width within max_block_words")
+
+
+def _rollback(at: str, row: Row, is_counter: bool) -> Iterator[Problem]:
+    """A fall must be told from a wrap, which is one too."""
+    rollback, wrap = cast("int | None", row["rollback"]), cast("int | None", row["wrap"])
+    if rollback is None:
+        return
+    if not is_counter:
+        yield Problem(f"{at}.rollback", str(rollback), "no such key: this is no counter")
+    elif wrap is not None and 2 * rollback >= wrap:
+        yield Problem(f"{at}.rollback", str(rollback), "less than half of wrap")
 
 
 def _overlaps(values: Row) -> Iterator[Problem]:

@@ -58,6 +58,7 @@ REGISTER = Table(
         "scale": optional(_SCALE, "1"),
         "single_source": optional(Flag(), False),
         "wrap": optional(Whole(1, 10**15, "fixed units"), None),
+        "rollback": optional(Whole(0, 10**6, "fixed units"), None),
     }
 )
 

@@ -1,5 +1,7 @@
 """A commercial meter's readings become a signed chain like a board's."""
 
+from dataclasses import replace
+
 import pytest
 
 from gateway.config import MeterConfig
@@ -156,6 +158,61 @@ def test_a_meter_that_was_exchanged_makes_the_register_neither_jump_nor_fall(tmp
         assert [r.channels[0][0] for r in site.readings("t1")] == sorted(
             r.channels[0][0] for r in site.readings("t1")
         )
+
+    run(tmp_path, scenario)
+
+
+def forgetful(name, rollback):
+    """The model with a source that says how much it forgets."""
+    profile = brisk(name)
+    rows = (
+        replace(register, rollback=rollback) if register.quantity == "import" else register
+        for register in profile.registers
+    )
+    return replace(profile, registers=tuple(rows))
+
+
+@pytest.mark.parametrize(
+    ("name", "rollback", "fall_wh", "counted_wh"),
+    [
+        # Its profile says that it forgets so much: nothing counts until it is past its old mark.
+        ("sdm630", 300, 300, 40),
+        # More than that is a reset: what flows after it counts.
+        ("sdm630", 299, 300, 340),
+        # Where nobody says so, one step of the register is no reset; two are.
+        ("em340", None, 100, 100),
+        ("em340", None, 200, 300),
+        ("sdm630", None, 1, 40),
+        ("sdm630", None, 2, 42),
+    ],
+)
+def test_what_a_meter_forgets_is_told_from_a_reset(
+    tmp_path, monkeypatch, name, rollback, fall_wh, counted_wh
+):
+    monkeypatch.setattr("gateway.attest.driver.find_profile", lambda n: forgetful(n, rollback))
+    start_wh, more_wh = 5_000_000, 100 if name == "em340" else 40
+
+    async def scenario(site):
+        profile = forgetful(name, rollback)
+        meter = EmulatedMeter(profile, 7, {**sample(profile), "import_wh": start_wh})
+
+        async def shows(count_wh, readings):
+            meter.measure({**sample(profile), "import_wh": count_wh})
+            done = len(site.readings("t1"))
+            await site.until(lambda: len(site.readings("t1")) >= done + readings)
+
+        site.plug(meter)
+        site.enrol("t1")
+        site.start(replace(METER, profile=name))
+        await site.until(lambda: site.readings("t1"))
+        await shows(start_wh - fall_wh, 2)
+        assert site.readings("t1")[-1].channels[0][0] == start_wh
+        await shows(start_wh, 2)
+        await shows(start_wh + more_wh, 0)
+        await site.until(lambda: site.readings("t1")[-1].channels[0][0] == start_wh + counted_wh)
+        assert all(row.channels[0][0] >= start_wh for row in site.readings("t1"))
+        await shows(start_wh + more_wh, 2)
+        assert site.readings("t1")[-1].channels[0][0] == start_wh + counted_wh
 
     run(tmp_path, scenario)
 

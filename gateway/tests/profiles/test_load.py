@@ -7,6 +7,7 @@ import pytest
 from gateway.profiles import find_profile, load_profile
 from gateway.profiles.errors import BadProfile, NotCapable, Unconfirmed, UnknownProfile
 from gateway.profiles.load import MODELS
+from gateway.profiles.page import page
 from gateway.profiles.profile import require
 
 GOOD = """\
@@ -82,7 +83,14 @@ def test_the_good_one_loads(tmp_path):
     assert profile.name == "one"
     assert profile.register("import").factor == 1000
     assert profile.register("import").wrap == 1000
+    assert profile.register("import").rollback is None
     assert profile.register("export") is None
+
+
+def test_a_counter_says_how_far_it_may_fall_and_its_page_too(tmp_path):
+    profile = load(tmp_path, GOOD + "rollback = 40\n")
+    assert profile.register("import").rollback == 40
+    assert "| wraps at 1000, may fall by 40 |" in page(profile)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +108,9 @@ def test_the_good_one_loads(tmp_path):
         ('scale = "0.1"', 'scale = "-1"', "register[0].scale", "decimal in quotes"),
         ('scale = "0.1"', 'scale = "1e3"', "register[0].scale", "decimal in quotes"),
         ('scale = "0.1"', 'wrap = 7\nscale = "0.1"', "register[0].wrap", "no counter"),
+        ('scale = "0.1"', 'rollback = 7\nscale = "0.1"', "register[0].rollback", "no counter"),
+        ("wrap = 1000", "wrap = 1000\nrollback = 500", "register[1].rollback", "half of wrap"),
+        ("wrap = 1000", "wrap = 1000\nrollback = -1", "register[1].rollback", "from 0"),
         ('type = "u16"', 'type = "u24"', "register[0].type", "u16"),
         ('unit = "V"', 'unit = "A"', "register[0].unit", "one of V"),
         ('unit = "V"', 'unit = "furlong"', "register[0].unit", "kWh"),
