@@ -4,7 +4,7 @@ From a profile come the plan of block reads, the decoder, the encoder (for emula
 the page in `docs/meters`. Lowest first: `errors`, `quantities` (what can be measured, in which
 fixed unit), `schema` and `load` (strict files), `words` (bits of a register), `codec`, `plan`,
 `counter` (wrap, reset or glitch), `identify` (which meter may this be), `link` and `reader`
-(Modbus), `page`, `cli`.
+(Modbus), `frames` and `page` of a `sample`, `waiting` (what a person sees meanwhile), `cli`.
 """
 
 from gateway.profiles.codec import Readings, decode, encode

@@ -2,8 +2,8 @@
 
 import argparse
 import asyncio
+import contextlib
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from gateway.attest.pages import OTHERS, other_page, relay_frames
@@ -17,11 +17,13 @@ from gateway.profiles.identify import MEANS, Certainty, Match, identify
 from gateway.profiles.link import MeterLink, PortConfig
 from gateway.profiles.load import find_profile, load_all
 from gateway.profiles.page import index, page
+from gateway.profiles.plan import plan
 from gateway.profiles.profile import Profile, Serial
 from gateway.profiles.quantities import QUANTITIES, key, shown
 from gateway.profiles.reader import read_meter
 from gateway.profiles.scan import Found, names_itself, scan, usual_lines
 from gateway.profiles.scan import table as scanned
+from gateway.profiles.waiting import Waiting
 
 EXIT_OK, EXIT_FAILED = 0, 1
 MAX_ADDRESS = 247
@@ -110,9 +112,12 @@ async def _read(arguments: argparse.Namespace) -> int:
     if arguments.profile in LINES:
         return await _read_other(arguments, 1)
     profile = _chosen(arguments)
-    async with MeterLink(_port(arguments, profile.serial)) as link:
-        show = _say if sys.stderr.isatty() else None
-        readings = await _read_once(link, profile, arguments, show)
+    link = MeterLink(_port(arguments, profile.serial))
+    try:
+        await _open(link)
+        readings = await _read_once(link, profile, arguments)
+    finally:
+        link.close()
     print(table(profile, readings, arguments.unconfirmed))
     return EXIT_OK if readings.values else EXIT_FAILED
 
@@ -125,11 +130,11 @@ async def _watch(arguments: argparse.Namespace) -> int:
     good = done = 0
     link = MeterLink(_port(arguments, profile.serial))
     try:
-        await link.open()
+        await _open(link)
         while True:
             done += 1
             try:
-                readings = await _read_once(link, profile, arguments, None)
+                readings = await _read_once(link, profile, arguments)
                 print(table(profile, readings, arguments.unconfirmed), flush=True)
                 good += 1
             except CollectError as error:
@@ -137,7 +142,7 @@ async def _watch(arguments: argparse.Namespace) -> int:
                 await _reopened(link, error)
             if done == arguments.count:
                 return EXIT_OK if good == done else EXIT_FAILED
-            await asyncio.sleep(arguments.every)
+            await _until_next(arguments.every)
             print()
     finally:
         link.close()
@@ -146,21 +151,33 @@ async def _watch(arguments: argparse.Namespace) -> int:
 async def _read_other(arguments: argparse.Namespace, count: int) -> int:
     """A device that has no profile of registers, `count` times, 0 for ever."""
     good = done = 0
-    async with opened(
-        arguments.profile, _port(arguments, LINES[arguments.profile]), arguments.address
-    ) as device:
+    port = _port(arguments, LINES[arguments.profile])
+
+    def asking(seconds: int) -> str:
+        return f"{arguments.profile} on {port.port}, {seconds} s"
+
+    async with contextlib.AsyncExitStack() as stack:
+        async with Waiting(asking):
+            found = opened(arguments.profile, port, arguments.address)
+            device = await stack.enter_async_context(found)
         while True:
             done += 1
             try:
-                readings = await device.read()
+                async with Waiting(asking):
+                    readings = await device.read()
                 print(plain_table(device.title, readings), flush=True)
                 good += bool(readings.values)
             except CollectError as error:
                 print(error, file=sys.stderr, flush=True)
             if done == count:
                 return EXIT_OK if good == done else EXIT_FAILED
-            await asyncio.sleep(arguments.every)
+            await _until_next(arguments.every)
             print()
+
+
+async def _until_next(every_s: float) -> None:
+    async with Waiting(lambda past_s: f"next reading in {max(0, round(every_s - past_s))} s"):
+        await asyncio.sleep(every_s)
 
 
 def _chosen(arguments: argparse.Namespace) -> Profile:
@@ -170,25 +187,32 @@ def _chosen(arguments: argparse.Namespace) -> Profile:
     return profile
 
 
+async def _open(link: MeterLink) -> None:
+    async with Waiting(lambda seconds: f"opening {link.config.port}, {seconds} s"):
+        await link.open()
+
+
 async def _reopened(link: MeterLink, error: CollectError) -> None:
     if isinstance(error, PortLost):
         try:
-            await link.open()
+            await _open(link)
         except PortLost:
             return  # Told at the next reading.
 
 
-async def _read_once(
-    link: MeterLink,
-    profile: Profile,
-    arguments: argparse.Namespace,
-    show: Callable[[str], None] | None,
-) -> Readings:
-    def progress(done: int, of: int) -> None:
-        if show is not None:
-            show(f"\rblock {done} of {of}" + ("\n" if done == of else ""))
+async def _read_once(link: MeterLink, profile: Profile, arguments: argparse.Namespace) -> Readings:
+    """The meter's readings; on a terminal, what is asked is told as soon as it takes its time."""
+    asked, blocks = 1, len(plan(profile, profile.chosen(arguments.unconfirmed)))
 
-    return await read_meter(link, profile, arguments.address, arguments.unconfirmed, progress)
+    def progress(done: int, of: int) -> None:
+        nonlocal asked
+        asked = min(done + 1, of)
+
+    def asking(seconds: int) -> str:
+        return f"address {arguments.address}, block {asked} of {blocks}, {seconds} s"
+
+    async with Waiting(asking):
+        return await read_meter(link, profile, arguments.address, arguments.unconfirmed, progress)
 
 
 async def _identify(arguments: argparse.Namespace) -> int:
