@@ -171,6 +171,6 @@ def test_the_models_that_are_promised_are_here():
         "sdm120", "sdm630", "sdm72", "pzem004t", "em340", "em330", "em24_ethernet",
         "iem3155", "abb_b23", "janitza_b23",
         # From public drivers beside those.
-        "sdm220", "sdm230", "sdm72_v2", "or_we_516", "pro380",
+        "sdm220", "sdm230", "sdm72_v2", "or_we_516", "pro380", "ddsu666",
     }  # fmt: skip
     assert not [name for name in ALL if find_profile(name).single_source and name != "janitza_b23"]
