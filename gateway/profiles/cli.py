@@ -12,7 +12,7 @@ from gateway.attest.relay_board import RELAY_BOARD
 from gateway.collect.errors import CollectError
 from gateway.profiles.codec import Readings
 from gateway.profiles.errors import PortLost
-from gateway.profiles.frames import as_json, frames
+from gateway.profiles.frames import as_json, frames, settings
 from gateway.profiles.identify import MEANS, Certainty, Match, identify
 from gateway.profiles.link import MeterLink, PortConfig
 from gateway.profiles.load import find_profile, load_all
@@ -81,6 +81,7 @@ def _profiles(arguments: argparse.Namespace) -> int:
     profiles = load_all()
     if arguments.frames:
         rows = {profile.name: frames(profile) for profile in profiles}
+        rows |= {f"{x.name} settings": row for x in profiles if (row := settings(x))}
         print(as_json({**rows, RELAY_BOARD: relay_frames()}), end="")
         return EXIT_OK
     if arguments.write_docs is None:

@@ -15,7 +15,9 @@ from gateway.profiles.codec import encode
 from gateway.profiles.plan import Block, plan
 from gateway.profiles.profile import Profile
 from gateway.profiles.sample import sample
+from gateway.profiles.words import words_from
 
+_READ_HOLDING, _WRITE_MULTIPLE = 3, 16
 _REQUEST = struct.Struct(">BHH")
 _MBAP = struct.Struct(">HHHB")
 """Transaction, protocol (0), bytes that follow, unit: Modbus on TCP/IP V1.0b, section 3.1.3."""
@@ -41,6 +43,25 @@ def frames(profile: Profile, address: int = 1) -> tuple[Exchange, ...]:
     )
 
 
+def settings(profile: Profile, address: int = 1) -> tuple[Exchange, ...]:
+    """What sets a device to what holds when nobody commands it: each write, its default read back.
+
+    Empty if the profile lets nothing be written.
+    """
+    rows = [(setup.address, [setup.value]) for setup in profile.setups]
+    if profile.failsafe is not None:
+        safe = profile.failsafe
+        rows += [(safe.value_address, [safe.value]), (safe.timeout_address, [safe.timeout_ms])]
+    made = [_written(address, at, words) for at, words in rows]
+    for write in profile.writes:
+        words = words_from(write.default, write.words, profile.word_order, profile.byte_order)
+        made.append(_written(address, write.address, words))
+        read = _REQUEST.pack(_READ_HOLDING, write.address, write.words)
+        reply = bytes((_READ_HOLDING, 2 * write.words)) + _packed(words)
+        made.append(Exchange(rtu(address, read), rtu(address, reply)))
+    return tuple(made)
+
+
 def rtu(address: int, pdu: bytes) -> bytes:
     """A frame of Modbus RTU: the CRC's low byte goes first (serial-line guide V1.02, 6.2.2)."""
     frame = bytes((address,)) + pdu
@@ -64,7 +85,17 @@ def _request(profile: Profile, block: Block) -> bytes:
 def _reply(profile: Profile, block: Block, words: dict[int, int]) -> bytes:
     """Words in holes are 0."""
     row = [words.get(at, 0) for at in range(block.first, block.last + 1)]
-    return bytes((profile.function, 2 * block.count)) + struct.pack(f">{block.count}H", *row)
+    return bytes((profile.function, 2 * block.count)) + _packed(row)
+
+
+def _written(address: int, first: int, words: list[int]) -> Exchange:
+    head = _REQUEST.pack(_WRITE_MULTIPLE, first, len(words))
+    request = head + bytes((2 * len(words),)) + _packed(words)
+    return Exchange(rtu(address, request), rtu(address, head))
+
+
+def _packed(words: list[int]) -> bytes:
+    return struct.pack(f">{len(words)}H", *words)
 
 
 def _framed(profile: Profile, address: int, number: int, pdu: bytes) -> bytes:

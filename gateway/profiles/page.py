@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 
-from gateway.profiles.frames import Exchange, frames
+from gateway.profiles.frames import Exchange, frames, settings
 from gateway.profiles.plan import plan
 from gateway.profiles.profile import Profile, Register
 from gateway.profiles.quantities import shown
@@ -26,6 +26,7 @@ def page(profile: Profile) -> str:
         ["## Reads", "\n".join(_reads(profile))],
         ["## Frames", _FRAMES, "\n".join(drawn(frames(profile)))],
         ["## Commands", "\n".join(_commands(profile))],
+        [_SETTINGS, "\n".join(drawn(settings(profile)))],
         ["## Left out", "\n".join(f"- {x.what}: {x.why}." for x in profile.left_out)],
         ["## Sources", "\n".join(f"- {s.repository} {s.path}" for s in profile.sources)],
     ]
@@ -178,6 +179,8 @@ def _yes(flag: bool) -> str:
 
 _FRAMES = """\
 Asked (`>`) and answered (`<`) at address 1 by a meter that shows the examples above:"""
+
+_SETTINGS = "Set to its default at address 1, as when it is first met or a command ends:"
 
 _INTRO = """\
 Every model is a file in `gateway/profiles/models`. Plan of reads, decoder, emulated meter, test

@@ -18,8 +18,11 @@ from gateway.attest.sunspec import SUNSPEC_STORAGE
 from gateway.attest.sunspec_meter import SUNSPEC_METER
 from gateway.collect.bus import Bus
 from gateway.config import BusConfig, MeterConfig
+from gateway.profiles import find_profile, frames, load_all
+from gateway.profiles.sample import sample
 from gateway.tests.attest.test_p1 import Port, telegram
-from gateway.tests.profiles.rigs import on_a_line
+from gateway.tests.profiles.rigs import brisk, on_a_line
+from truewatt.emulator.commercial import EmulatedActuator
 from truewatt.emulator.commercial.meter import Measured
 from truewatt.emulator.commercial.relay_board import EmulatedRelayBoard
 from truewatt.emulator.commercial.storage import EmulatedStorage
@@ -121,6 +124,27 @@ def test_a_relay_board_is_driven_by_the_pinned_frames(tmp_path):
 
     assert asyncio.run(main()) == FRAMES[RELAY_BOARD]
     assert [[e.request.hex(), e.reply.hex()] for e in relay_frames()] == FRAMES[RELAY_BOARD]
+
+
+WRITABLE = [profile.name for profile in load_all() if profile.writes]
+
+
+@pytest.mark.parametrize("name", WRITABLE)
+def test_a_writable_profile_is_set_to_its_default_by_the_pinned_frames(name, tmp_path):
+    profile = brisk(name)
+    device = EmulatedActuator(profile, 1, lambda: 0, sample(profile))
+
+    async def main():
+        async with on_a_line(tmp_path, device) as line:
+            bus = TappedBus(settings(name, line.line.path))
+            async with opened(bus, name) as driver:
+                await driver.restore()
+                return bus.wire
+
+    pinned = FRAMES[f"{name} settings"]
+    assert asyncio.run(main()) == pinned
+    made = frames.settings(find_profile(name))
+    assert [[each.request.hex(), each.reply.hex()] for each in made] == pinned
 
 
 @pytest.mark.parametrize("other", OTHERS, ids=lambda other: other.page)
