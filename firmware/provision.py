@@ -28,6 +28,10 @@ def run(text: str) -> None:
     paired with the old one must pair anew. Raises `ConfigError`; then nothing was changed.
     """
     settings = config.parse(text)
+    if settings.metering.port == "counters":
+        from links.counters_port import require
+
+        require()
     seed = _seed()
     enrolment = _enrolment(settings, seed)
     _write(paths.CONFIG, text.encode())

@@ -4,10 +4,11 @@ Boards unload this table with the parser of config.json; a board loads the drive
 What each can do: `drivers.declared`, which no board loads.
 """
 
-NAMES = ("ade7953", "atm90e32", "bl0942", "cse7766", "pzem004t", "rs485_meter", "s0")
+NAMES = ("ade7953", "atm90e32", "bl0942", "cse7766", "hlw8012", "pzem004t", "rs485_meter", "s0")
 ELSEWHERE = {
     "ade7953": "i2c",
     "atm90e32": "spi",
+    "hlw8012": "counters",
     "rs485_meter": "rs485",
     "s0": "pulses",
 }
@@ -19,11 +20,12 @@ ADDRESSES = {
     "atm90e32": (1, 1),
     "bl0942": (0, 3),
     "cse7766": (1, 1),
+    "hlw8012": (1, 1),
     "pzem004t": (1, 247),
     "rs485_meter": (1, 247),
     "s0": (1, 4),
 }
 """Lowest and highest `sensor`."""
-CALIBRATED = ("ade7953", "atm90e32", "bl0942", "cse7766")
+CALIBRATED = ("ade7953", "atm90e32", "bl0942", "cse7766", "hlw8012")
 PHASE_STEPS = {"ade7953": 383}
 """How far a chip can shift current against voltage, in its own steps; others can't."""

@@ -6,16 +6,18 @@ saved with the part of a Wh that belonged to it, and falls short by what came af
 
 from metering.energy import STEADY
 
-_WH_PER_KWH = 1000
-
 
 class PulseRegister:
-    """`register_wh` is the meter's own cumulative value."""
+    """`register_wh` is the meter's own cumulative value.
+
+    A pulse is `numerator / denominator` Wh: with the numerator left out, that many a kWh.
+    """
 
     SAVED_BYTES = 12  # register 8, remainder 4
 
-    def __init__(self, pulses_per_kwh: int) -> None:
-        self._pulses_per_kwh = pulses_per_kwh
+    def __init__(self, denominator: int, numerator: int = 1000) -> None:
+        self._denominator = denominator
+        self._numerator = numerator
         self.register_wh = 0
         self._rest = 0
 
@@ -26,7 +28,7 @@ class PulseRegister:
     def take_saved(self, data: bytes) -> None:
         """Go on from what `saved` gave, perhaps for a meter with another constant."""
         self.register_wh = int.from_bytes(data[:8], "big")
-        self._rest = min(int.from_bytes(data[8:], "big"), self._pulses_per_kwh - 1)
+        self._rest = min(int.from_bytes(data[8:], "big"), self._denominator - 1)
 
     def at_least(self, register_wh: int) -> None:
         """A journalled record says so: go on from there."""
@@ -36,7 +38,7 @@ class PulseRegister:
 
     def update(self, pulses: int, elapsed_ms: "int | None") -> int:
         """Add pulses; always STEADY: the driver refuses what can't be."""
-        total = pulses * _WH_PER_KWH + self._rest
-        self.register_wh += total // self._pulses_per_kwh
-        self._rest = total % self._pulses_per_kwh
+        total = pulses * self._numerator + self._rest
+        self.register_wh += total // self._denominator
+        self._rest = total % self._denominator
         return STEADY

@@ -54,8 +54,8 @@ class MeteringBoard:
         assert line.startswith(b"{"), line + self._rest()
         return json.loads(line)
 
-    def move_pins(self, changes: list[list[int]]) -> None:
-        """Put levels on pins: (ms of the board's uptime, pin, level) each."""
+    def move_pins(self, changes: list[list[Any]]) -> None:
+        """Put levels on pins: (ms of the board's uptime, pin, level or "+PULSES") each."""
         self._say(json.dumps(changes))
         assert self._line() == b"moved\n", self._rest()
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from bench import UNITY, MeteringBoard
 
@@ -21,6 +21,7 @@ from truewatt.emulator.wires.ade7953 import Ade7953Chip, Part
 from truewatt.emulator.wires.atm90e32 import Atm90e32Chip, Balanced
 from truewatt.emulator.wires.bl0942 import Bl0942Chip, Bl0942Line
 from truewatt.emulator.wires.cse7766 import Cse7766Chip, Cse7766Line
+from truewatt.emulator.wires.hlw8012 import Hlw8012Chip
 from truewatt.emulator.wires.pzem import PzemLine, PzemModule, crc16
 from truewatt.emulator.wires.tty import Tty
 
@@ -29,11 +30,13 @@ class Site:
     """A chip on `channel`. `exports`: its day has a sunny noon; `wraps`: its counter goes round.
 
     `poll_s`: as seldom as its counter allows. `serve`: what it does while the board waits.
+    `faults_told`: how many polls fail at least, of a day in which it fails.
     """
 
     driver = ""
     exports = False
     wraps = False
+    faults_told = 1
     poll_s = 60
     ticks = 0
 
@@ -63,6 +66,9 @@ class Site:
 
     def before_poll(self, board: MeteringBoard, booted_s: int) -> None:
         """What has happened at the board's pins since the last poll."""
+
+    def after_poll(self, answer: dict[str, Any]) -> None:
+        """What the board has driven to its pins by then, among others."""
 
     def cut(self) -> None:
         """The chip's supply fails."""
@@ -163,7 +169,7 @@ class S0(Site):
     """1000 pulses a kWh of 90 ms each, with contacts that bounce; the ticks go round on the way."""
 
     driver = "s0"
-    wraps = True
+    faults_told = 0
     ticks = (1 << 30) - 30_000_000
 
     def __init__(self, tty: Tty, folder: Path) -> None:
@@ -200,6 +206,45 @@ class S0(Site):
 
     def restore(self) -> None:
         self._connected = True
+
+
+class Hlw8012(Site):
+    """The board's counters go round each minute and a half at the peaks."""
+
+    driver = "hlw8012"
+    faults_told = 0
+    poll_s = 20
+    pins: ClassVar = {"cf": 35, "cf1": 34, "sel": 23}
+
+    def __init__(self, tty: Tty, folder: Path) -> None:
+        super().__init__(tty, folder)
+        self.metering = dict(self.pins)
+        self.chip = Hlw8012Chip(self.channel, self._pulse, power_error=0.05)
+        self.calibrated("?", power=[952381, 0], energy=952381)
+        self.cut, self.restore = self.chip.cut_power, self.chip.restore_power
+        self._second = 0
+        self._pulses: list[tuple[int, int, int]] = []
+
+    def _pulse(self, output: str, count: int) -> None:
+        self._pulses.append((self._second, self.pins[output], count))
+
+    def step(self) -> None:
+        self._second += 1
+        self.chip.step()
+
+    def before_poll(self, board: MeteringBoard, booted_s: int) -> None:
+        pulses, self._pulses = self._pulses, []
+        now_ms = 1000 * (self._second - booted_s)
+        counts: dict[int, int] = {}
+        for second, pin, count in pulses:
+            if second > booted_s:
+                counts[pin] = counts.get(pin, 0) + count
+        if counts:
+            board.move_pins([[now_ms, pin, f"+{count}"] for pin, count in counts.items()])
+
+    def after_poll(self, answer: dict[str, Any]) -> None:
+        if "driven" in answer:
+            self.chip.select(answer["driven"][str(self.pins["sel"])])
 
 
 class Rs485(Site):
@@ -248,4 +293,5 @@ class Rs485(Site):
         return 9_995_000
 
 
-SITES = {site.driver: site for site in (Ade7953, Atm90e32, Bl0942, Cse7766, Pzem, Rs485, S0)}
+_ALL = (Ade7953, Atm90e32, Bl0942, Cse7766, Hlw8012, Pzem, Rs485, S0)
+SITES = {site.driver: site for site in _ALL}

@@ -43,6 +43,10 @@ class SteppedTicks:
         half = 1 << 29
         return (a - b + half) % (1 << 30) - half
 
+    async def sleep_ms(self, ms):
+        """In place of `asyncio`'s, for a driver that only waits."""
+        self._base_ms += ms
+
 
 def make_spi_sensor(setup):
     import chip_spi
@@ -84,6 +88,8 @@ def make_configured(setup, clock, ticks):
     driver = __import__("drivers." + metering.driver, None, None, ("make",))
     if metering.port == "pulses":
         driver.time = ticks
+    if metering.port == "counters":
+        driver.asyncio = ticks
     sensor = driver.make(metering, board.channels[0], port, clock)
     kind = NetChannel if sensor.direction else ChannelMeter
     return kind(board.channels[0].kind, sensor)
@@ -95,7 +101,9 @@ def plug_in(metering, path):
     if metering.port is None:
         chip_uart._devices[2] = path
         return SerialPort(chip_uart.UART(2, metering.baud), metering.baud)
-    if metering.port in ("spi", "i2c"):
+    if metering.port == "counters":
+        __import__("esp32").PCNT = __import__("chip_pcnt").PCNT
+    elif metering.port in ("spi", "i2c"):
         chip = __import__("chip_" + metering.port)
         chip._plug_in(path)
         name = metering.port.upper()
@@ -124,10 +132,13 @@ def make_sensor(setup, clock):
 
 
 def move_pins(changes, ticks):
-    """Levels at the pins, each at its time; interrupts run as they come."""
+    """Levels at the pins, each at its time; interrupts run as they come. "+5": five pulses."""
     for now_ms, number, level in changes:
         ticks.at(now_ms)
-        chip_pin._change(chip_pin._ports[number], level)
+        if isinstance(level, str):
+            chip_pin._pulse(chip_pin._ports[number], int(level))
+        else:
+            chip_pin._change(chip_pin._ports[number], level)
     return "moved"
 
 
@@ -159,6 +170,8 @@ def registers_of(channel, sample):
         answer["pair"] = channel.energy.pair()
     if hasattr(sample, "reverse"):
         answer["reverse"] = sample.reverse
+    ports = chip_pin._ports.values()
+    answer["driven"] = {p.number: p.level for p in ports if p.mode == chip_pin.Pin.OUT}
     return answer
 
 

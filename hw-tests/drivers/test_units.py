@@ -2,7 +2,13 @@
 
 import pytest
 
-UNITS = ["unit_counted.py", "unit_mutants.py", "unit_catalogue.py", "unit_pulses.py"]
+UNITS = [
+    "unit_counted.py",
+    "unit_counters.py",
+    "unit_mutants.py",
+    "unit_catalogue.py",
+    "unit_pulses.py",
+]
 
 
 @pytest.mark.parametrize("script", UNITS)

@@ -36,6 +36,7 @@ METER = {
 WHERE = {
     "ade7953": {"scl": 22, "sda": 21},
     "atm90e32": {"cs": 5},
+    "hlw8012": {"cf": 35, "cf1": 34, "sel": 23},
     "rs485_meter": {"uart": 2, "meter": METER},
     "s0": {"pins": [34, 35], "pulses_per_kwh": [1000, 800]},
 }
@@ -88,7 +89,8 @@ def drivers_are_made():
 
 def declared():
     """Resolutions follow from the scales that drivers compute with; each step rounded up."""
-    from drivers import ade7953, atm90e32, bl0942, cse7766
+    from drivers import ade7953, atm90e32, bl0942, cse7766, hlw8012
+    from links.counters_port import WRAP
 
     def steps(counts_per_w, counts_per_wh):
         return (-(-1000 // counts_per_w), int(-(-1000 // counts_per_wh)))
@@ -97,12 +99,16 @@ def declared():
     expect("ATM90E32", RESOLUTIONS["atm90e32"], steps(3125, atm90e32.COUNTS_PER_WH))
     # One count is 1638.4 * 256 / 596 Ws.
     expect("BL0942", RESOLUTIONS["bl0942"], (2, -(-1000 * 4194304 // (36000 * 596))))
-    for driver in ("ade7953", "atm90e32", "bl0942", "cse7766", "pzem004t"):
+    for driver in ("ade7953", "atm90e32", "bl0942", "cse7766", "hlw8012", "pzem004t"):
         expect("rate of " + driver, RATES_MS[driver] > 0, True)
     for driver in catalogue.NAMES:
         told = driver in DIRECTION or driver == "rs485_meter"
         expect("direction of " + driver, told, True)
     expect("most of a CSE7766 within a minute", cse7766.MAX_W // 60 < 65536 * 2 // 1000, True)
+    uw = parse("hlw8012", {"sensor": 1}).metering.per_hz[0]
+    steps_of_it = (-(-uw // hlw8012.AVERAGED_MS), -(-uw // 3600000))
+    expect("HLW8012", RESOLUTIONS["hlw8012"], steps_of_it)
+    expect("a counter between two polls", hlw8012.MOST_HZ * 4 < WRAP, True)
     expect("a packet's power", bl0942.MAX_W * 596 < 1 << 24, True)
 
 
@@ -120,6 +126,8 @@ def wrong():
     refused("one CSE7766 a line", "channels", "cse7766", {"sensor": 1}, {"sensor": 1})
     refused("no second CSE7766", "channels[1].sensor", "cse7766", {"sensor": 1}, {"sensor": 2})
     bad = {"sensor": 1, "calibration": {"energy": 1010000}}
+    refused("one HLW8012 a board", "channels", "hlw8012", {"sensor": 1}, {"sensor": 1})
+    refused("no second HLW8012", "channels[0].sensor", "hlw8012", {"sensor": 2})
     refused("unchecked calibration", "calibration.check", "bl0942", bad)
     refused("a PZEM has none", "channels[0].calibration", "pzem004t", bad)
     refused(
@@ -155,6 +163,15 @@ def wrong_ports():
         ("ade7953", "pga_current_a", 3, "metering.pga_current_a"),
         ("ade7953", "poll_ms", 20001, "metering.poll_ms"),
         ("ade7953", "uart", 2, "metering.uart"),
+        ("hlw8012", "cf", 49, "metering.cf"),
+        ("hlw8012", "cf1", None, "metering.cf1"),
+        ("hlw8012", "sel", 35, "metering.sel"),
+        ("hlw8012", "sel_voltage", 2, "metering.sel_voltage"),
+        ("hlw8012", "chip", "cse7766", "metering.chip"),
+        ("hlw8012", "shunt_uohm", 99, "metering.shunt_uohm"),
+        ("hlw8012", "divider", 2821.5, "metering.divider"),
+        ("hlw8012", "poll_ms", 4001, "metering.poll_ms"),
+        ("hlw8012", "uart", 2, "metering.uart"),
         ("s0", "pins", [], "metering.pins"),
         ("s0", "pulses_per_kwh", [1000], "metering.pulses_per_kwh"),
         ("s0", "pulses_per_kwh", [1000, 0], "metering.pulses_per_kwh"),
@@ -219,6 +236,9 @@ def digests():
     ):
         expect(name + " counts", other != plain, True)
     for driver, field, value in (
+        ("hlw8012", "chip", "bl0937"),
+        ("hlw8012", "shunt_uohm", 2000),
+        ("hlw8012", "divider", 2351),
         ("s0", "pulses_per_kwh", [1000, 801]),
         ("atm90e32", "ratio", 2),
         ("atm90e32", "gain_current", [27518, 27518, 27519]),

@@ -18,6 +18,8 @@ HELD = {
     "reset_button": "machine.Pin",
     "watchdog": "machine.WDT",
     "nvs": "esp32.NVS",
+    "unit": "esp32.PCNT",
+    "sel": "machine.Pin",
     "station": "network.WLAN",
     "ble": "bluetooth.BLE",
 }

@@ -72,9 +72,10 @@ class BoardSpec:
 
     `arch`: as `truewatt.toolchain.micropython` takes it; `heap_kib`: what the firmware has on a
     board with 32-bit words (doubled on 64-bit ones); `firmware`: source tree, the project's if
-    None; `spi`, `i2c`: registers of a chip there (wires/atm90e32.py, ade7953.py); `flash_image`: in
-    the board's folder if None; `radio`: it has one, with a network that is there while no file
-    `radio.down` is in the board's folder; `ble`: socket of the air that its BLE radio is in;
+    None; `spi`, `i2c`: registers of a chip there (wires/atm90e32.py, ade7953.py); `counters`: it
+    counts pulses of its pins in hardware; `flash_image`: in the board's folder if None; `radio`: it
+    has one, with a network that is there while no file `radio.down` is in the board's folder;
+    `ble`: socket of the air that its BLE radio is in;
     `paced`: UART.flush lasts as long as bits; `gc_patience`: how many times less often than the
     firmware asks its heap is collected; `crystal_ppm`: how much too fast its ticks are.
     """
@@ -85,6 +86,7 @@ class BoardSpec:
     pins: Path | None = None
     spi: Path | None = None
     i2c: Path | None = None
+    counters: bool = False
     arch: str = "native"
     heap_kib: int = 128
     charges: Charges = Charges()
@@ -149,6 +151,7 @@ def write_board_json(
         "uarts": {port: str(tty.absolute()) for port, tty in uarts.items() if tty is not None},
         "spi": None if spec.spi is None else str(spec.spi.absolute()),
         "i2c": None if spec.i2c is None else str(spec.i2c.absolute()),
+        "counters": spec.counters,
         "pins": None if spec.pins is None else str(spec.pins.absolute()),
         "charges": vars(spec.charges),
         "paced": spec.paced,

@@ -97,6 +97,8 @@ def _configure(board):
     chip_uart._devices.update((int(id), path) for id, path in board["uarts"].items())
     machine._reset_cause = board["reset_cause"]
     machine._unique_id = bytes(board["unique_id"])
+    if board["counters"]:  # in Python they are larger than on a chip, so few boards have them
+        esp32.PCNT = __import__("chip_pcnt").PCNT
     esp32._path = board["nvs"]
     esp32._outside = vfs.VfsPosix()
 

@@ -1,7 +1,8 @@
 """Pins: levels travel over a socket to the electrical world and back.
 
 To the world: `out PIN LEVEL`, `in PIN PULLED_UP`, each a line. From it: `PIN LEVEL`, at once in
-answer to `in` and at every change after it. Without a socket an input shows its pull.
+answer to `in` and at every change after it; `PIN +N`, N pulses too short to be looked at one by
+one. Without a socket an input shows its pull.
 """
 
 import errno as _errno
@@ -18,6 +19,8 @@ _received = b""
 
 
 class _Port:
+    counter = None  # few have one: a table with another place takes heap
+
     def __init__(self, number):
         self.number = number
         self.level = 0
@@ -60,15 +63,29 @@ def _receive(blocking):
     _received = lines.pop()
     for line in lines:
         number, level = line.split()
-        _change(_ports[int(number)], int(level))
+        if level[:1] == b"+":
+            _pulse(_ports[int(number)], int(level))
+        else:
+            _change(_ports[int(number)], int(level))
     return bool(data)
 
 
 def _change(port, level):
     edge = (Pin.IRQ_RISING if level else Pin.IRQ_FALLING) if level != port.level else 0
     port.level = level
+    if edge and level and port.counter is not None:
+        port.counter._add(1)
     if port.handler is not None and port.trigger & edge:
         _micropython.schedule(port.handler, port.pin)
+
+
+def _pulse(port, count):
+    """`count` pulses of an input at rest: a counter has them all, an interrupt each edge."""
+    if port.counter is not None:
+        port.counter._add(count)
+    if port.handler is not None:
+        for _ in range(2 * count):
+            _micropython.schedule(port.handler, port.pin)
 
 
 def _serve():
