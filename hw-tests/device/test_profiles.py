@@ -121,6 +121,11 @@ HEAD = 'title = "t"\nchip = "esp32"\nsource = "s"\n'
         (HEAD + "relays = [4, 4]\n", "both relay and relay"),
         (HEAD + "[bus]\nuart = 0\n", "no UART 0"),
         (HEAD + "[bus]\nuart = 1\nspeed = 9600\n", "bus: expected numbers for"),
+        (HEAD + "[counters]\ncf = 35\ncf1 = 36\nsel = 34\n", "counters.sel: pin 34 is an input"),
+        (
+            HEAD.replace("esp32", "esp32c3") + "[counters]\ncf = 1\n",
+            "esp32c3 has no pulse counters",
+        ),
         (HEAD + "relays = 4\n", "relays: expected a list"),
         (HEAD + "surprise = 1\n", "surprise"),
         ("title = ", "Invalid value"),
@@ -164,6 +169,7 @@ def test_esptool_is_told_where_each_chip_boots_from() -> None:
     [
         ({"driver": "ade7953"}, "ade7953", [1]),
         ({"driver": "ade7953", "generation": True}, "ade7953", [1, 2]),
+        ({"driver": "hlw8012"}, "hlw8012", [1]),
         ({"pulses_per_kwh": (1000,)}, "s0", [1]),
         ({"pulses_per_kwh": (1000, 800), "generation": True}, "s0", [1, 2]),
         ({"meter_profile": "sdm120", "meter_address": 5}, "rs485_meter", [5]),
@@ -186,6 +192,7 @@ def test_each_way_to_meter_gives_a_configuration_that_the_firmware_reads(
         ("esp32-c3", {"meter_profile": "sdm120"}, "one UART to give"),
         ("olimex-esp32-evb", {"driver": "ade7953"}, "metering over I2C: it has no pins"),
         ("lilygo-t-can485", {"pulses_per_kwh": (1000,)}, "metering over PULSES: it has no pins"),
+        ("esp32-c3", {"driver": "hlw8012"}, "metering over COUNTERS: it has no pins"),
         ("esp32-s3", {"pulses_per_kwh": (1, 2, 3)}, "2 pins for S0 outputs, not 3"),
         ("esp32-devkitc", {"meter_profile": "em24_ethernet"}, "it talks tcp"),
     ],
@@ -213,7 +220,8 @@ def test_wishes_that_contradict_each_other_are_refused(more: dict, why: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("driver", "phase"), [("ade7953", -20), ("atm90e32", 0), ("bl0942", 0), ("cse7766", 0)]
+    ("driver", "phase"),
+    [("ade7953", -20), ("atm90e32", 0), ("bl0942", 0), ("cse7766", 0), ("hlw8012", 0)],
 )
 def test_the_firmware_takes_the_calibration_that_the_tool_makes(
     driver: str, phase: int, micropython_native: list[str], tmp_path: Path

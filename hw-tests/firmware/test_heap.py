@@ -22,6 +22,7 @@ KIB_FREE = {
     "meter, PZEM, bus and MQTT": 19,
     "meter, BL0942, bus": 26.5,
     "meter, CSE7766, bus": 26.5,
+    "meter, HLW8012, bus": 26,
     "meter, ATM90E32, bus": 25.5,
     "M-LMD, PZEM, bus": 25,
     "M-LMD, ATM90E32, bus": 21.5,

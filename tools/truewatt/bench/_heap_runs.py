@@ -21,6 +21,7 @@ from truewatt.emulator.physics.channel import Channel
 from truewatt.emulator.wires.atm90e32 import Atm90e32Chip, Balanced
 from truewatt.emulator.wires.bl0942 import Bl0942Chip, Bl0942Line
 from truewatt.emulator.wires.cse7766 import Cse7766Chip, Cse7766Line
+from truewatt.emulator.wires.hlw8012 import HLW8012, Hlw8012Pins
 from truewatt.emulator.wires.pzem import PzemLine, PzemModule
 from truewatt.emulator.wires.tty import Tty
 from truewatt.lifeline import dies_with_us
@@ -32,6 +33,7 @@ _FREE = re.compile(r"^\[(\d+)\] chip: (\d+) bytes free", re.M)
 _BUS = {"bus": {"address": 1, "uart": 1, "baud": 115200}}
 _SWITCHES = {"lockout": {"pin": 4}, "tamper": {"pin": 18}}
 _METER_SWITCHES = _SWITCHES | {"opt_out": {"pin": 5}}
+_PULSES = {"cf": 35, "cf1": 34, "sel": 23}
 _RELAYS = [{"pin": 26, "safe": "closed"}, {"pin": 27, "safe": "open"}]
 _SENSED = [{**relay, "sense": 32 + at} for at, relay in enumerate(_RELAYS)]
 _PAIR = [{"pin": 26, "safe": "open"}, {"pin": 27, "safe": "open"}]
@@ -85,6 +87,8 @@ class Combination:
         metering = {"driver": self.driver, "uart": 2, "timeout_ms": 4000}
         if self.driver == "atm90e32":
             metering = {"driver": self.driver, "cs": 5}
+        if self.driver == "hlw8012":
+            metering = {"driver": self.driver, **_PULSES}
         return {"metering": metering, "channels": channels, "relays": _RELAYS}
 
 
@@ -115,6 +119,7 @@ COMBINATIONS = (
     Combination("meter, PZEM, bus and MQTT", "meter", "pzem004t", ("bus", "mqtt")),
     Combination("meter, BL0942, bus", "meter", "bl0942"),
     Combination("meter, CSE7766, bus", "meter", "cse7766"),
+    Combination("meter, HLW8012, bus", "meter", "hlw8012"),
     Combination("meter, ATM90E32, bus", "meter", "atm90e32"),
     Combination("M-LMD, PZEM, bus", "mlmd", "pzem004t"),
     Combination("M-LMD, ATM90E32, bus", "mlmd", "atm90e32"),
@@ -147,12 +152,15 @@ class BoardAtWork:
         self._channel = Channel(230.0, 800.0)
         self._chips: list[Any] = []
         self._spi: Atm90e32Chip | None = None
+        self._pulsing: Hlw8012Pins | None = None
         self._serve = self._wire(folder)
         spec = BoardSpec(
             "b",
             self._lines[0].path,
             self._lines[1].path,
             spi=None if self._spi is None else self._spi.path,
+            pins=None if self._pulsing is None else folder / "pins",
+            counters=self._pulsing is not None,
             arch="32bit",
             heap_kib=combination.heap_kib,
             charges=NO_CHARGES,
@@ -169,6 +177,8 @@ class BoardAtWork:
 
     def start(self) -> None:
         """Power on."""
+        if self._pulsing is not None:
+            self._pulsing.start()
         self.board.start()
         for thread in self._threads:
             thread.start()
@@ -179,6 +189,9 @@ class BoardAtWork:
         for thread in self._threads:
             thread.join()
         self.board.kill()
+        if self._pulsing is not None:
+            self._pulsing.ending = True
+            self._pulsing.join()
         if self._spi is not None:
             self._spi.close()
         for line in self._lines:
@@ -202,6 +215,10 @@ class BoardAtWork:
         if driver == "atm90e32":
             self._spi = Atm90e32Chip(Balanced(self._channel), folder / "spi", 5)
             self._chips = [self._spi]
+            return lambda: None
+        if driver == "hlw8012":
+            load = Channel(230.0, 800.0)
+            self._pulsing = Hlw8012Pins(folder / "pins", _PULSES, self._clock, load, HLW8012)
             return lambda: None
         if driver == "bl0942":
             chip = Bl0942Chip(self._channel, address=1)

@@ -8,7 +8,7 @@ from truewatt.device.errors import BadOption
 
 UNITY = 1_000_000
 GAINS = (100_000, 10_000_000)
-DRIVERS = ("ade7953", "atm90e32", "bl0942", "cse7766")
+DRIVERS = ("ade7953", "atm90e32", "bl0942", "cse7766", "hlw8012")
 PHASE_STEPS = {"ade7953": 383}
 _PAIRS = ("voltage", "current", "power")
 _CHECK_BYTES = 4

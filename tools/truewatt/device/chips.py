@@ -29,6 +29,8 @@ class Chip:
     radios: frozenset[str] = frozenset({WIFI, BLE})
     ble_beside_wifi: bool = True
     reset_register: int | None = None
+    counters: bool = True
+    """Whether it counts pulses in hardware (PCNT; ESP-IDF, soc_caps.h)."""
 
 
 def _span(*spans: tuple[int, int]) -> frozenset[int]:
@@ -73,6 +75,7 @@ _C3 = Chip(
     # Both run out of memory together (micropython/micropython#18859).
     ble_beside_wifi=False,
     reset_register=0x60008038,
+    counters=False,
 )
 _C6 = Chip(
     "esp32c6",

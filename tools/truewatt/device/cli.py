@@ -137,7 +137,7 @@ def _boards(_: argparse.Namespace) -> int:
     for name in known():
         profile = load(name)
         print(f"{name:18} {profile.title} ({profile.chip.word})")
-        for role in ("bus", "metering", "spi", "i2c", "inputs"):
+        for role in ("bus", "metering", "spi", "i2c", "counters", "inputs"):
             pins = getattr(profile, role)
             if pins:
                 print(f"  {role:9} " + ", ".join(f"{key} {pin}" for key, pin in pins.items()))

@@ -16,6 +16,7 @@ _ALONE = {
     ("meter", "pzem004t"): 39.5,
     ("meter", "bl0942"): 37.0,
     ("meter", "cse7766"): 37.0,
+    ("meter", "hlw8012"): 37.0,
     ("mlmd", "pzem004t"): 35.5,
     ("mlmd", "atm90e32"): 32.5,
 }

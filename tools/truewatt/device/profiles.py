@@ -16,6 +16,7 @@ _TABLES = {
     "metering": {"uart", "tx", "rx", "de"},
     "i2c": {"i2c", "scl", "sda"},
     "spi": {"spi", "sck", "mosi", "miso", "cs"},
+    "counters": {"cf", "cf1", "sel"},
     "inputs": {"reset_pin", "lockout", "opt_out", "tamper", "trip"},
 }
 _LISTS = ("relays", "high", "pulses", "cannot", "notes")
@@ -26,9 +27,9 @@ LINKS = (RS485, WIFI, BLE)
 class Profile:
     """One kind of board. Pins by role; a role that is absent is one that the board can't fill.
 
-    `driver`: metering chip on the board, if there is one; `pulses`: for S0 outputs; `high`: pins
-    that enable what is on the board and are driven high from the start; `cannot` and `notes`:
-    sentences for people.
+    `driver`: metering chip on the board, if there is one; `pulses`: for S0 outputs; `counters`: for
+    a chip that pulses, if the board's own chip has counters; `high`: pins that enable what is on
+    the board and are driven high from the start; `cannot` and `notes`: sentences for people.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Profile:
     metering: dict[str, int] = field(default_factory=dict)
     spi: dict[str, int] = field(default_factory=dict)
     i2c: dict[str, int] = field(default_factory=dict)
+    counters: dict[str, int] = field(default_factory=dict)
     pulses: list[int] = field(default_factory=list)
     inputs: dict[str, int] = field(default_factory=dict)
     relays: list[int] = field(default_factory=list)
@@ -59,9 +61,9 @@ class Profile:
     def require_together(self, bus: bool, metering: str) -> None:
         """Raises `BoardCannot` without pins for the metering, or if the bus needs the same UART.
 
-        `metering`: `uart`, `spi`, `i2c` or `pulses`.
+        `metering`: `uart`, `spi`, `i2c`, `counters` or `pulses`.
         """
-        pins = {"spi": self.spi, "i2c": self.i2c, "pulses": self.pulses}
+        pins = {"spi": self.spi, "i2c": self.i2c, "pulses": self.pulses, "counters": self.counters}
         if not pins.get(metering, self.metering):
             self._cannot(f"metering over {metering.upper()}: it has no pins for it", self._others())
         if bus and metering == "uart" and self.bus.get("uart") == self.metering.get("uart"):
@@ -140,17 +142,20 @@ def problems(profile: Profile) -> Iterator[str]:
             yield f"{role}: pin {pin} is an input only"
         if pin in chip.strapping and role == "relay":
             yield f"relay: pin {pin} decides how the chip boots, so it moves at every start"
+    if profile.counters and not chip.counters:
+        yield f"counters: {chip.name} has no pulse counters"
     yield from _clashes(profile)
 
 
 _DRIVEN = frozenset({"relay", "high", "bus.tx", "bus.de", "metering.tx", "metering.de"}) | {
     *(f"spi.{name}" for name in ("sck", "mosi", "cs")),
     *(f"i2c.{name}" for name in ("scl", "sda")),
+    "counters.sel",
 }
 
 
 def _pins(profile: Profile) -> Iterator[tuple[str, int]]:
-    for table in ("bus", "metering", "spi", "i2c"):
+    for table in ("bus", "metering", "spi", "i2c", "counters"):
         pins: dict[str, int] = getattr(profile, table)
         yield from ((f"{table}.{k}", v) for k, v in pins.items() if k not in {"uart", "spi", "i2c"})
     yield from (("pulses", pin) for pin in profile.pulses)
@@ -171,6 +176,11 @@ def _clashes(profile: Profile) -> Iterator[str]:
             continue
         # A board meters over I2C or over a UART: the same pins may serve either.
         if role.startswith("i2c.") and taken.get(pin, "").startswith("metering."):
+            continue
+        # Nor has it a pulsing chip beside S0 outputs, or beside one on SPI or a UART.
+        if role == "pulses" and taken.get(pin, "").startswith("counters."):
+            continue
+        if role.startswith("counters.") and taken.get(pin, "").startswith(("spi.", "metering.")):
             continue
         if pin in taken:
             yield f"pin {pin} is both {taken[pin]} and {role}"

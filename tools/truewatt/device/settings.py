@@ -10,7 +10,7 @@ from truewatt.device.errors import BadOption, BoardCannot
 from truewatt.device.meter import line as meter_line
 from truewatt.device.profiles import Profile
 
-_PORTS = {"atm90e32": "spi", "ade7953": "i2c", "s0": "pulses"}
+_PORTS = {"atm90e32": "spi", "ade7953": "i2c", "hlw8012": "counters", "s0": "pulses"}
 _METER = "rs485_meter"
 _ROOT_DIGITS = 64
 # Where a contact rests without a board: a breaker stays closed, loads that may wait stay open.
@@ -110,6 +110,8 @@ def _metering(profile: Profile, wishes: Wishes, port: str) -> dict[str, Any]:
         return dict(profile.spi)
     if port == "i2c":
         return dict(profile.i2c)
+    if port == "counters":
+        return dict(profile.counters)
     if port == "pulses":
         count = len(wishes.pulses_per_kwh)
         if count > len(profile.pulses):
