@@ -4,12 +4,16 @@ import socket
 import threading
 import time
 
+import pytest
 from workbench import started, wait_for
 
 from truewatt.emulator.wires.pins import bind_unix
 from wireformat import codes
+from wireformat.chained import Event, Feeder, Outcome, Reading
 
-EVENT = 5
+EVENT, OUTCOME = Event.CODE, Outcome.CODE
+FAULT = codes.EV_RELAY_FAULT
+INTERVALS = {Reading.CODE, Feeder.CODE}
 OPT_OUT, LOCKOUT, TAMPER = 4, 5, 18
 SWITCHES = {
     "opt_out": {"pin": OPT_OUT},
@@ -126,3 +130,47 @@ def test_a_heat_pump_on_two_relays(workbench):
 
 
 FAST = {"relays": [0, 1], "min_mode_s": 0}
+
+
+SENSE = 25
+MLMD = {
+    "role": "mlmd",
+    "channels": [{"kind": "section", "energy": "grid", "sensor": 1}],
+    "fixed_limit_w": 5000,
+}
+
+
+def relays(**more):
+    return {"relays": [{"pin": 26, "safe": "closed", "min_between_s": 0} | more]}
+
+
+@pytest.mark.parametrize("role", [{}, MLMD], ids=["meter", "mlmd"])
+def test_a_contact_that_the_load_says_is_welded_is_a_fault(workbench, tmp_path, role):
+    pins = Pins(tmp_path / "pins", {SENSE: 0})  # the load has voltage, whatever the pin says
+    bench = started(workbench(role | relays(sense=SENSE), speed=4, pins=tmp_path / "pins"))
+    end = bench.put(bench.command(1, codes.OPEN), bench.authority)
+    assert end == (codes.INBOX_REFUSED, codes.R_HARDWARE)
+    outcome = next(r for code, r, _ in bench.records() if code == OUTCOME)
+    assert (outcome.status, outcome.reason, outcome.state) == (codes.REFUSED, codes.R_HARDWARE, 1)
+    assert bench.status()["flags"] & codes.RELAY_CLOSED[0]
+    assert faults_told(bench) == [[0]]
+    pins.close()
+
+
+def test_a_breaker_through_which_power_flows_is_welded(workbench):
+    # No sense input: the section's metering goes on showing 1 kW.
+    bench = started(workbench(MLMD | relays(), speed=4))
+    assert bench.put(bench.command(1, codes.OPEN), bench.authority)[1] == codes.R_NONE
+    assert faults_told(bench) == [[0]]
+
+
+def faults_told(bench):
+    """Details of the faults on the chain, some intervals (2 s each) after the first of them."""
+
+    def seen(found):
+        told = [getattr(record, "kind", 0) for _, record, _ in found]
+        since = found[told.index(FAULT) :] if FAULT in told else []
+        return sum(code in INTERVALS for code, _, _ in since) >= 4
+
+    records = wait_for(bench, seen, 30)
+    return [r.detail for _, r, _ in records if getattr(r, "kind", 0) == FAULT]
