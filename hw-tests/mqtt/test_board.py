@@ -2,6 +2,7 @@
 relay; brokers that are killed, networks that go, messages that nobody should have sent."""
 
 import asyncio
+import time
 
 import paho.mqtt.client as paho
 import pytest
@@ -99,20 +100,34 @@ async def known(site, bench):
     return site.collector.boards.known[bench.address]
 
 
-def test_a_board_comes_in_over_tls_with_its_own_certificate(tmp_path, meter):
-    """On 64-bit words: the emulated board's TLS buffers come from the firmware's heap."""
+HERE = "127.0.0.1"
+FILES = {"ca": "/ca.der", "certificate": "/mqtt.crt.der", "key": "/mqtt.key.der"}
+
+
+def secured(tmp_path, meter, host=HERE):
+    """A board, and a Mosquitto whose certificate is for `host`: both with the files of one set-up.
+
+    On 64-bit words: the emulated board's TLS buffers come from the firmware's heap.
+    """
     port, out = free_port(), tmp_path / "mqtt"
-    files = {"ca": "/ca.der", "certificate": "/mqtt.crt.der", "key": "/mqtt.key.der"}
-    bench = meter(port, mqtt=files, spec={"arch": "amd64", "heap_kib": 256})
-    Setup(out, "127.0.0.1", 1, "gw", port, str(tmp_path)).write([bench.address])
+    bench = meter(port, mqtt=FILES, spec={"arch": "amd64", "heap_kib": 256})
+    Setup(out, host, 1, "gw", port, str(tmp_path)).write([bench.address])
     name = f"devices/{bench.address.hex()}"
-    for source, target in zip(("ca.der", f"{name}.crt.der", f"{name}.key.der"), files.values()):
-        data = (out / source).read_bytes()
-        bench.board.execute(f"with open({target!r}, 'wb') as file: file.write({data!r})")
+    for source, target in zip(("ca.der", f"{name}.crt.der", f"{name}.key.der"), FILES.values()):
+        hand_over(bench, out / source, target)
     conf = tmp_path / "test.conf"
     conf.write_text((out / "mosquitto.conf").read_text() + "user root\n")
     (tmp_path / "b").mkdir()
-    broker = RealBroker(tmp_path / "b", conf, port)
+    return bench, RealBroker(tmp_path / "b", conf, port), out
+
+
+def hand_over(bench, file, target):
+    data = file.read_bytes()
+    bench.board.execute(f"with open({target!r}, 'wb') as file: file.write({data!r})")
+
+
+def test_a_board_comes_in_over_tls_with_its_own_certificate(tmp_path, meter):
+    bench, broker, out = secured(tmp_path, meter)
     config = {
         "ca_file": out / "ca.crt",
         "certificate": out / "gateway.crt",
@@ -128,3 +143,26 @@ def test_a_board_comes_in_over_tls_with_its_own_certificate(tmp_path, meter):
         await site.until(lambda: len(site.stored(bench)) > held + 2, PATIENCE_S)
 
     run(tmp_path, broker, scenario, **config)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [("authority", "not correctly signed by the trusted CA"), ("host", "(CN) does not match")],
+)
+def test_a_board_refuses_a_broker_that_it_has_no_reason_to_trust(tmp_path, meter, wrong, why):
+    bench, broker, _ = secured(tmp_path, meter, "broker.example" if wrong == "host" else HERE)
+    if wrong == "authority":
+        Setup(tmp_path / "theirs", HERE, 1, "gw", broker.port, str(tmp_path)).write([])
+        hand_over(bench, tmp_path / "theirs" / "ca.der", FILES["ca"])
+    broker.start()
+    try:
+        bench.board.start()
+        # Three tries: it neither comes in nor gives up.
+        end = time.monotonic() + PATIENCE_S
+        while (said := bench.console()).count(why) < 3:
+            assert time.monotonic() < end, said + (broker.folder / "broker.log").read_text()
+            time.sleep(0.1)
+    finally:
+        broker.kill()
+    assert "mqtt: connected" not in said
+    assert bench.address.hex() not in (broker.folder / "broker.log").read_text()
