@@ -22,7 +22,12 @@ HELD = {
     "sel": "machine.Pin",
     "station": "network.WLAN",
     "ble": "bluetooth.BLE",
+    # The module itself: who has no radio never imports it.
+    "bluetooth": "bluetooth",
 }
+
+# What the elements are of the lists that these give.
+ELEMENTS = {("esp32", "Partition", "find"): ("esp32", "Partition")}
 
 
 @dataclass(frozen=True)
@@ -55,11 +60,28 @@ class Walker(ast.NodeVisitor):
                 self.uses.append(Use(path, node.lineno))
 
     def visit_Assign(self, node: ast.Assign) -> None:
-        made = self._made(node.value)
         for target in node.targets:
-            if made and isinstance(target, ast.Name):
-                self._known[target.id] = made
+            self._name(target, node.value)
         self.generic_visit(node)
+
+    def _name(self, target: ast.expr, value: ast.expr) -> None:
+        if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+            for one, its in zip(target.elts, value.elts, strict=False):
+                self._name(one, its)
+        elif isinstance(target, ast.Name) and (made := self._made(value)):
+            self._known[target.id] = made
+
+    def visit_For(self, node: ast.For) -> None:
+        """The loop's variable is known in its body alone."""
+        outside = dict(self._known)
+        of = self._path(node.iter.func) if isinstance(node.iter, ast.Call) else None
+        if of in ELEMENTS and isinstance(node.target, ast.Name):
+            self._known[node.target.id] = ELEMENTS[of]
+        self.generic_visit(node)
+        if isinstance(node.target, ast.Name):
+            self._known.pop(node.target.id, None)
+            if node.target.id in outside:
+                self._known[node.target.id] = outside[node.target.id]
 
     def visit_Call(self, node: ast.Call) -> None:
         self._called[id(node.func)] = node
