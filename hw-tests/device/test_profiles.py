@@ -1,6 +1,8 @@
 """Boards as data: one walk over all of them, and what no chip can carry."""
 
+import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,8 @@ from truewatt.device.errors import (
 )
 
 ROOT_KEY = "cd" * 32
+WIFI = {"ssid": "s", "psk": "", "host": "h"}
+BUS = {"uart": 1, "address": 11}
 EXPECTED = {
     "circuitsetup-6ch",
     "esp32-c3",
@@ -56,7 +60,6 @@ def test_every_board_is_possible_and_its_configuration_is_read(
 
 def firmware_reads(config: dict, micropython: list[str], folder: Path) -> str:
     """What the firmware's own parser says to it, on MicroPython."""
-    import json
     import os
     import subprocess
 
@@ -252,6 +255,36 @@ def test_what_is_no_calibration_is_refused(driver: str, pairs: dict, phase: int,
         calibration.found(driver, pairs, phase)
 
 
+@pytest.mark.parametrize(
+    ("board", "links", "extra", "why"),
+    [
+        ("esp32-c3", {"address": None, "network": WIFI}, {"ble": {}}, "BLE beside Wi-Fi"),
+        ("esp32-c3", {"address": None, "ble": True}, {"tcp": WIFI}, "BLE beside Wi-Fi"),
+        ("esp32-c3", {"address": None, "ble": True}, {"bus": BUS}, "one UART to give"),
+        ("esp32-devkitc", {}, {"metering": {"driver": "bl0942", "uart": 1}}, "one UART to give"),
+        ("esp32-devkitc", {"role": "mlmd"}, {"relays": []}, "has no relay"),
+    ],
+)
+def test_fields_that_win_are_held_to_the_board_like_options(
+    board: str, links: dict, extra: dict, why: str
+) -> None:
+    profile, wanted = profiles.load(board), wishes(**{"role": "meter"} | links)
+    assert settings.compose(profile, wanted)
+    with pytest.raises(BoardCannot, match=why):
+        settings.compose(profile, replace(wanted, extra=extra))
+
+
+def test_fields_that_win_may_be_what_the_board_can_do() -> None:
+    c3 = profiles.load("esp32-c3")
+    by_air = wishes("meter", None, network=WIFI, extra={"mqtt": None, "ble": {}, "bus": None})
+    assert settings.compose(c3, by_air)["ble"] == {}
+    # Pins of one's own for a chip that the profile has none for.
+    fields = {"metering": {"driver": "s0", "pins": [4], "pulses_per_kwh": [1000]}}
+    assert settings.compose(c3, wishes("meter", None, ble=True, extra=fields | {"bus": BUS}))
+    with pytest.raises(BadOption, match="role 'mlmd', but --role meter"):
+        settings.compose(c3, replace(by_air, extra={"role": "mlmd"}))
+
+
 WHO = ["--port", "none", "--board", "esp32-devkitc", "--role", "meter", "--name", "m1"]
 WHOSE = ["--chain-id", "c", "--area", "1", "--operator-root", ROOT_KEY]
 
@@ -294,6 +327,17 @@ def test_links_that_leave_too_little_heap_are_refused_before_the_board_is_touche
     with pytest.raises(NoPort):
         main([*asked, "--little-heap"])
     assert "LittleHeap: about" in capsys.readouterr().err
+
+
+def test_links_from_a_file_count_too(tmp_path: Path) -> None:
+    file = tmp_path / "more.json"
+    file.write_text(json.dumps({"mqtt": WIFI}))
+    mlmd = [*WHO[:5], "mlmd", "--limit-w", "9000", *WHO[6:], *WHOSE, "--address", "1"]
+    with pytest.raises(LittleHeap, match="say --little-heap"):
+        main(["provision", *mlmd, "--config", str(file)])
+    file.write_text(json.dumps({"metering": 5}))
+    with pytest.raises(NoPort):
+        main(["provision", *mlmd, "--config", str(file)])
 
 
 def test_a_heap_that_is_short_is_told_by_name() -> None:

@@ -30,8 +30,10 @@ _BESIDE_BUS = {"tcp": 5.2, "mqtt": 11.2}
 
 def free_kib(config: dict[str, Any]) -> float:
     """What is free of `HEAP_KIB` after a collection, when the board works; within some 2 KiB."""
-    role = config["role"]
-    free = _ALONE.get((role, config["metering"]["driver"]), _OTHERS[role])
+    role, metering = config["role"], config["metering"]
+    # What is no metering the board refuses, by name.
+    driver = metering.get("driver") if isinstance(metering, dict) else None
+    free = _ALONE.get((role, str(driver)), _OTHERS[role])
     for key, cost in _COSTS.items():
         if config.get(key):
             free -= _BESIDE_BUS.get(key, cost) if config.get("bus") else cost

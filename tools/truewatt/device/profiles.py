@@ -66,7 +66,12 @@ class Profile:
         pins = {"spi": self.spi, "i2c": self.i2c, "pulses": self.pulses, "counters": self.counters}
         if not pins.get(metering, self.metering):
             self._cannot(f"metering over {metering.upper()}: it has no pins for it", self._others())
-        if bus and metering == "uart" and self.bus.get("uart") == self.metering.get("uart"):
+        if bus and metering == "uart":
+            self.require_two_uarts(self.bus.get("uart"), self.metering.get("uart"))
+
+    def require_two_uarts(self, bus: int | None, metering: int | None) -> None:
+        """Raises `BoardCannot` if the bus and the metering are on the same one."""
+        if bus == metering:
             self._cannot(
                 "RS-485 beside a metering module on a UART: it has one UART to give", self._others()
             )

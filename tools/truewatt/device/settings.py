@@ -12,6 +12,7 @@ from truewatt.device.profiles import Profile
 
 _PORTS = {"atm90e32": "spi", "ade7953": "i2c", "hlw8012": "counters", "s0": "pulses"}
 _METER = "rs485_meter"
+_LINK_OF = {"bus": RS485, "mqtt": WIFI, "tcp": WIFI, "ble": BLE}
 _ROOT_DIGITS = 64
 # Where a contact rests without a board: a breaker stays closed, loads that may wait stay open.
 _SAFE = {"mlmd": ["closed"], "meter": ["closed", "open"]}
@@ -49,7 +50,7 @@ class Wishes:
 
 
 def compose(profile: Profile, wishes: Wishes) -> dict[str, Any]:
-    """The configuration. Raises `BoardCannot`, `BadOption`."""
+    """The configuration, fields that win included. Raises `BoardCannot`, `BadOption`."""
     driver = _driver(profile, wishes)
     port = _PORTS.get(driver, "uart")
     _require(profile, wishes, port)
@@ -75,7 +76,9 @@ def compose(profile: Profile, wishes: Wishes) -> dict[str, Any]:
         config["reset_register"] = profile.chip.reset_register
     if wishes.role == "mlmd":
         config |= _breaker(profile, wishes)
-    return config | (wishes.extra or {})
+    config |= wishes.extra or {}
+    _require_as_it_is(profile, wishes.role, config)
+    return config
 
 
 def _without_wire(wishes: Wishes) -> dict[str, Any]:
@@ -137,9 +140,33 @@ def _require(profile: Profile, wishes: Wishes, metering: str) -> None:
     profile.require_links({link for link, is_wanted in ways.items() if is_wanted})
     profile.require_together(wishes.address is not None, metering)
     if wishes.role == "mlmd" and not profile.relays:
-        raise BoardCannot(
-            f"{profile.name} can't be an M-LMD: it has no relay", profile.title, "Choose another."
+        _no_relay(profile)
+
+
+def _require_as_it_is(profile: Profile, role: str, config: dict[str, Any]) -> None:
+    """What `_require` asks of wishes, asked of the fields that the board gets.
+
+    Pins may be others than the profile's: whoever names them has wired them.
+    """
+    if config["role"] != role:
+        raise BadOption(
+            f"role {config['role']!r}, but --role {role}", "--config", "Give one role."
         )
+    there = {key for key in _LINK_OF if config.get(key) not in (None, False)}
+    profile.require_links({_LINK_OF[key] for key in there})
+    bus, metering = (
+        fields if isinstance(fields := config.get(key), dict) else {} for key in ("bus", "metering")
+    )
+    if "bus" in there and "uart" in metering:
+        profile.require_two_uarts(bus.get("uart"), metering.get("uart"))
+    if role == "mlmd" and not config.get("relays"):
+        _no_relay(profile)
+
+
+def _no_relay(profile: Profile) -> None:
+    raise BoardCannot(
+        f"{profile.name} can't be an M-LMD: it has no relay", profile.title, "Choose another."
+    )
 
 
 def _channels(wishes: Wishes, driver: str) -> list[dict[str, Any]]:
