@@ -78,7 +78,7 @@ class Link(mqtt_link.MqttLink):
 
 def pauses(long_one=0):
     link = Link(long_one)
-    try:
+    try:  # noqa: SIM105 - boards have no contextlib
         asyncio.run(link.run())
     except Enough:
         pass

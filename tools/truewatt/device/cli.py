@@ -72,6 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     _at_port(commands, "info", _info, "chip, firmware, key, and whether every file is whole")
     shown = _at_port(commands, "logs", _logs, "show what the board prints, without disturbing it")
     shown.add_argument("--seconds", type=float, metavar="S", help="stop after S seconds (else: ^C)")
+    what = "end a breaker's lock-out, after a look at the section: the breaker may close at once"
+    _at_port(commands, "clear-lockout", _clear_lockout, what)
     _at_port(commands, "factory-reset", _factory_reset, "destroy key, configuration and journal")
     return parser
 
@@ -231,6 +233,15 @@ def _show_firmware(link: Link) -> bool:
 def _logs(options: argparse.Namespace) -> int:
     for line in logs.follow(options.port, options.seconds):
         print(line, flush=True)
+    return 0
+
+
+def _clear_lockout(options: argparse.Namespace) -> int:
+    with attached(options.port) as link:
+        link.require()
+        provisioning.clear_lockout(link)
+        link.restart()
+    _say("done: no lock-out keeps the breaker open; the board restarts")
     return 0
 
 

@@ -90,6 +90,12 @@ def facts(link: Link) -> dict[str, Any]:
     return found
 
 
+def clear_lockout(link: Link) -> None:
+    """Let an M-LMD's breaker close again at the next start. Raises `NotFlashed`."""
+    require_whole(link)
+    link.run(f"{_CALL}clear_lockout()")
+
+
 def factory_reset(link: Link, typed: str) -> None:
     """Destroy key, configuration and journal, if `typed` is what `confirmation` asks for.
 

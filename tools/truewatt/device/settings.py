@@ -149,9 +149,7 @@ def _require_as_it_is(profile: Profile, role: str, config: dict[str, Any]) -> No
     Pins may be others than the profile's: whoever names them has wired them.
     """
     if config["role"] != role:
-        raise BadOption(
-            f"role {config['role']!r}, but --role {role}", "--config", "Give one role."
-        )
+        raise BadOption(f"role {config['role']!r}, but --role {role}", "--config", "Give one role.")
     there = {key for key in _LINK_OF if config.get(key) not in (None, False)}
     profile.require_links({_LINK_OF[key] for key in there})
     bus, metering = (
