@@ -106,7 +106,8 @@ class LedgerConfig:
 
 @dataclass(frozen=True)
 class MqttConfig:
-    """The broker that boards over the air meet at. `embedded`: this gateway runs one itself.
+    """The broker that boards over the air meet at. `embedded`: this gateway runs one itself, as it
+    does where the file names no host.
 
     With a `ca_file` the connection is TLS; `certificate` and `private_key` are what this gateway
     shows there.
@@ -170,7 +171,7 @@ def load_config(path: Path) -> Config:
     ]
     if problems:
         raise ConfigError(path, problems)
-    return _config(values, path.absolute().parent)
+    return _config(values, path.absolute().parent, "mqtt" in cast(dict[str, object], raw))
 
 
 def missing_files(config: Config) -> list[Problem]:
@@ -281,12 +282,10 @@ def _links(raw: object, values: dict[str, object]) -> list[Problem]:
         if isinstance(raw, dict) and raw.get("bus", []) == [] and "ble" not in raw:
             return [Problem("bus", "", "at least 1 table [[bus]], or [mqtt], or [ble]")]
         return problems
-    if not mqtt.get("host") and not mqtt.get("embedded"):
-        problems.append(Problem("mqtt.host", "", "the broker's host, or embedded = true"))
-    if mqtt.get("embedded") and mqtt.get("ca_file"):
-        problems.append(
-            Problem("mqtt.ca_file", "", "a broker of its own: the embedded one has no TLS")
-        )
+    if not mqtt.get("host") and mqtt.get("embedded") is False:
+        problems.append(Problem("mqtt.host", "", "the broker's host, where embedded = false"))
+    elif _is_embedded(mqtt):
+        return [*problems, *_not_embedded(mqtt)]
     if bool(mqtt.get("certificate")) != bool(mqtt.get("private_key")):
         problems.append(Problem("mqtt.certificate", "", "to stand beside mqtt.private_key"))
     if mqtt.get("certificate") and not mqtt.get("ca_file"):
@@ -294,6 +293,20 @@ def _links(raw: object, values: dict[str, object]) -> list[Problem]:
             Problem("mqtt.ca_file", "", "the broker's CA, where a certificate is shown")
         )
     return problems
+
+
+def _is_embedded(mqtt: dict[str, object]) -> bool:
+    """Said so, or there is no host to go to."""
+    said = mqtt.get("embedded")
+    return not mqtt.get("host") if said is None else bool(said)
+
+
+def _not_embedded(mqtt: dict[str, object]) -> Iterator[Problem]:
+    """What only another broker has: whoever writes it forgot its host."""
+    for key in (*_MQTT_FILES, "user", "password_file"):
+        if mqtt.get(key):
+            expected = "a broker of its own (mqtt.host): the embedded one has no TLS and no users"
+            yield Problem(f"mqtt.{key}", "", expected)
 
 
 def _ble_lacks(raw: object, values: dict[str, object]) -> Iterator[Problem]:
@@ -313,9 +326,7 @@ def _ble(row: dict[str, object], base: Path) -> BleConfig | None:
     )
 
 
-def _mqtt(row: dict[str, object], base: Path) -> MqttConfig | None:
-    if not row["host"] and not row["embedded"]:
-        return None
+def _mqtt(row: dict[str, object], base: Path) -> MqttConfig:
     files = {key: base / cast(str, row[key]) for key in _MQTT_FILES if row[key]}
     password = ""
     if row["password_file"]:
@@ -327,7 +338,7 @@ def _mqtt(row: dict[str, object], base: Path) -> MqttConfig | None:
     return MqttConfig(
         host=cast(str, row["host"]) or "127.0.0.1",
         port=cast(int, row["port"]) or (8883 if "ca_file" in files else 1883),
-        embedded=cast(bool, row["embedded"]),
+        embedded=_is_embedded(row),
         client_id=cast(str, row["client_id"]),
         user=cast(str, row["user"]),
         password=password,
@@ -338,14 +349,14 @@ def _mqtt(row: dict[str, object], base: Path) -> MqttConfig | None:
 _MQTT_FILES = ("ca_file", "certificate", "private_key")
 
 
-def _config(values: Mapping[str, object], base: Path) -> Config:
+def _config(values: Mapping[str, object], base: Path, on_air: bool) -> Config:
     top = dict(cast(dict[str, object], values["gateway"]))
     for name in ("data_dir", "key_file", "ack_certificate"):
         top[name] = base / cast(str, top[name])
     rows = cast(list[dict[str, object]], values["bus"])
     buses = tuple(_bus(row, base) for row in rows)
     ledger = _ledger(cast(dict[str, object], values["ledger"]), base)
-    mqtt = _mqtt(cast(dict[str, object], values["mqtt"]), base)
+    mqtt = _mqtt(cast(dict[str, object], values["mqtt"]), base) if on_air else None
     ble = _ble(cast(dict[str, object], values["ble"]), base)
     links = {"buses": buses, "mqtt": mqtt, "ble": ble}
     return Config(**top, ledger=ledger, **links)  # type: ignore[arg-type]

@@ -116,7 +116,7 @@ MQTT = Table(
     {
         "host": optional(HOST, ""),
         "port": optional(Whole(1, 65535), 0),
-        "embedded": optional(Choice((True, False)), False),
+        "embedded": optional(Choice((True, False)), None),
         "client_id": optional(
             Text(r"[0-9a-zA-Z_-]{1,64}", "1 to 64 of a-z, A-Z, 0-9, - and _"), ""
         ),

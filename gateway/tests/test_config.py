@@ -126,6 +126,53 @@ def test_numbers_without_end_and_brackets_in_brackets_are_named(tmp_path, value)
     assert len(str(caught.value)) < 1000
 
 
+@pytest.mark.parametrize(
+    ("lines", "host", "port", "embedded"),
+    [
+        ("", "127.0.0.1", 1883, True),
+        ("port = 1884", "127.0.0.1", 1884, True),
+        ("embedded = true", "127.0.0.1", 1883, True),
+        ('embedded = true\nhost = "0.0.0.0"', "0.0.0.0", 1883, True),
+        ('host = "broker"', "broker", 1883, False),
+        ('host = "broker"\nca_file = "ca.crt"', "broker", 8883, False),
+        ('embedded = false\nhost = "broker"', "broker", 1883, False),
+    ],
+)
+def test_without_a_host_the_broker_is_the_gateways_own(tmp_path, lines, host, port, embedded):
+    mqtt = load(tmp_path, f"{GOOD}\n[mqtt]\n{lines}\n").mqtt
+    assert (mqtt.host, mqtt.port, mqtt.embedded) == (host, port, embedded)
+
+
+def test_without_a_table_there_is_no_mqtt(tmp_path):
+    assert load(tmp_path, GOOD).mqtt is None
+
+
+@pytest.mark.parametrize("key", ["ca_file", "certificate", "private_key", "user", "password_file"])
+@pytest.mark.parametrize("embedded", ["", "embedded = true\n"])
+def test_what_only_another_broker_has_wants_its_host(tmp_path, key, embedded):
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, f'{GOOD}\n[mqtt]\n{embedded}{key} = "x"\n')
+    (problem,) = caught.value.problems
+    assert str(problem) == (
+        f"mqtt.{key}: expected a broker of its own (mqtt.host):"
+        " the embedded one has no TLS and no users"
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "key"),
+    [
+        ("embedded = false", "mqtt.host"),
+        ('host = "broker"\ncertificate = "c"\nca_file = "a"', "mqtt.certificate"),
+        ('host = "broker"\ncertificate = "c"\nprivate_key = "k"', "mqtt.ca_file"),
+    ],
+)
+def test_half_a_way_to_a_broker_is_named(tmp_path, lines, key):
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, f"{GOOD}\n[mqtt]\n{lines}\n")
+    assert [problem.key for problem in caught.value.problems] == [key]
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(ConfigError, match="No such file"):
         load_config(tmp_path / "absent.toml")
