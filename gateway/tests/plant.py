@@ -35,6 +35,9 @@ class Plant:
         self.meters = [BoardServer(at, self.root, self.clock) for at in range(1, meters + 1)]
         self.bus = PtyBus(folder, dict(enumerate(self.meters, 1)))
         self.url = ""
+        # Of the machine that the gateway runs on: what is replaced with it.
+        self.data, self.key, self.ack = "data", "gateway.key", "ack.cert"
+        self.more = ""
         self.ledger: subprocess.Popen | None = None
         self.gateway: subprocess.Popen | None = None
         self._nonces = dict.fromkeys(NAMES, 0)
@@ -90,8 +93,8 @@ class Plant:
         )
         path = self.folder / "gateway.toml"
         path.write_text(
-            f'[gateway]\nname = "gw"\narea = 1\ndata_dir = "data"\nkey_file = "gateway.key"\n'
-            f'ack_certificate = "ack.cert"\npoll_s = 2\n'
+            f'[gateway]\nname = "gw"\narea = 1\ndata_dir = "{self.data}"\nkey_file = "{self.key}"\n'
+            f'ack_certificate = "{self.ack}"\npoll_s = 2\n{self.more}'
             f'submit = "{self.submit}"\n'
             f'[ledger]\nrpc = "{rpc or self.url}"\nchain_id = "{CHAIN}"\n'
             f'operator_root = "{self.root.hex()}"\ngenesis = "ledger/genesis.json"\n'
@@ -119,6 +122,22 @@ class Plant:
         self.gateway = self._start(
             "gateway", "gateway", "run", "--config", str(self.write_config(rpc))
         )
+
+    async def keep(self, *words: str) -> str:
+        """What `truewatt gateway WORDS --config ...` prints; boards go on meanwhile."""
+        return await asyncio.to_thread(self._keep, words)
+
+    def _keep(self, words: tuple[str, ...]) -> str:
+        name, *rest = words
+        done = subprocess.run(
+            [*CLI, "gateway", name, "--config", str(self.folder / "gateway.toml"), *rest],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "TRUEWATT_CLOCK": self.clock.to_env()},
+            timeout=100,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     def kill_gateway(self) -> None:
         self.gateway.kill()
@@ -168,15 +187,20 @@ class Plant:
     # ---- looking -------------------------------------------------------------------------------
 
     def store(self) -> Store:
-        return Store.open_readonly(self.folder / "data" / "gateway.db")
+        return Store.open_readonly(self.folder / self.data / "gateway.db")
 
     def held(self, meter: BoardServer) -> list[bytes]:
         with contextlib.closing(self.store()) as store:
             return [row[3] for row in store.records(meter.address)]
 
+    def outbox(self) -> int:
+        """How many records the ledger is not known to have; the status file is a second behind."""
+        with contextlib.closing(self.store()) as store:
+            return len(store.outbox)
+
     def status(self) -> dict:
         try:
-            return json.loads((self.folder / "data" / "status.json").read_text())
+            return json.loads((self.folder / self.data / "status.json").read_text())
         except FileNotFoundError:
             return {"notices": {}, "commands": {}, "outbox": -1, "light": {"height": 0, "lies": 0}}
 
