@@ -70,8 +70,13 @@ class Connection(asyncio.Protocol):
 
     # ---- life ----------------------------------------------------------------------------------
 
-    async def open(self, filters: list[tuple[str, int]]) -> None:
-        """Connect, take the session up again and subscribe. Raises a `CollectError`."""
+    async def open(
+        self, filters: list[tuple[str, int]], wishes: list[tuple[str, int]] | None = None
+    ) -> None:
+        """Connect, take the session up again and subscribe. Raises a `CollectError`.
+
+        The broker must grant all `filters`; `wishes` it may refuse.
+        """
         address, loop = self.address, asyncio.get_running_loop()
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
@@ -83,7 +88,7 @@ class Connection(asyncio.Protocol):
                     server_hostname=address.host if address.tls else None,
                 )
                 await self._accepted
-                self._write(packets.subscribe(self._next_mid(), filters))
+                self._write(packets.subscribe(self._next_mid(), [*filters, *(wishes or ())]))
                 granted = await self._subscribed
         except TimeoutError as error:
             self.abort()
@@ -94,7 +99,7 @@ class Connection(asyncio.Protocol):
         except BaseException:
             self.abort()
             raise
-        if 0x80 in granted:
+        if 0x80 in granted[: len(filters)]:
             self.abort()
             raise BrokerRefused("it doesn't let this gateway read the boards' topics", str(address))
         self._pinging = asyncio.create_task(self._keep_alive(), name="mqtt ping")

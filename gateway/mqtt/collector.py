@@ -12,6 +12,7 @@ from gateway.collect.errors import CollectError
 from gateway.collect.tools import Tools
 from gateway.config import MqttConfig
 from gateway.ingest import Arrival, Ingest, Taken
+from gateway.mqtt import drops
 from gateway.mqtt.acker import Acker
 from gateway.mqtt.boards import Boards
 from gateway.mqtt.broker_process import BrokerProcess
@@ -20,6 +21,7 @@ from gateway.mqtt.errors import (
     BadMessage,
     BadTopic,
     BrokerBusy,
+    BrokerDropped,
     BrokerLost,
     RetainedMessage,
     TopicMismatch,
@@ -54,6 +56,9 @@ class MqttCollector:
         # Two, so that no backlog of records stands before what a board says of its command.
         self._records = self._line("", m.REC)
         self._talk = self._line("-talk", m.OUT)
+        # And one whose queue is never full, for it tells that another is. The embedded broker has
+        # no such count: its queues have no bound, and it ends with us.
+        self.drop_counts = None if config.embedded else self._line("-drops", "")
         self._examined: asyncio.Queue[list[Waiting]] = asyncio.Queue(1)
         self.broker = BrokerProcess(config.host, config.port) if config.embedded else None
         self.intake = Intake()
@@ -62,6 +67,7 @@ class MqttCollector:
         self.boards = Boards(tools, self._publish)
         self.acker = Acker(tools, self.boards.deliver_ack)
         self._settling = Settling(tools, self.ingest, self.boards, self.acker, _name, self._odd)
+        self.drops = drops.BrokerDrops()
         self.counts: dict[str, int] = {}
         self._odd_ms: dict[str, int] = {}
 
@@ -85,6 +91,8 @@ class MqttCollector:
                     group.create_task(self.broker.run(self._report), name="mqtt broker")
                 group.create_task(self._records.run(), name="mqtt records")
                 group.create_task(self._talk.run(), name="mqtt talk")
+                if self.drop_counts is not None:
+                    group.create_task(self.drop_counts.run(), name="mqtt drops")
                 group.create_task(self._examine(), name="mqtt signatures")
                 group.create_task(self._settle(), name="mqtt commits")
                 group.create_task(self.acker.run(), name="mqtt acks")
@@ -113,7 +121,8 @@ class MqttCollector:
             else:
                 self._notice(key, error)
 
-        return Line(address, [f"{m.PREFIX}/{self._area}/+/{leaf}"], self._take, tell)
+        topics = [f"{m.PREFIX}/{self._area}/+/{leaf}"] if leaf else []
+        return Line(address, topics, self._take, tell, [] if leaf else [drops.TOPIC])
 
     # ---- what comes ----------------------------------------------------------------------------
 
@@ -131,6 +140,9 @@ class MqttCollector:
 
     def _sort(self, message: Message, connection: Connection) -> bool:
         """Pass a message on; True if it is to be acknowledged later."""
+        if message.topic == drops.TOPIC:
+            self._heard_of_drops(message.payload)
+            return False
         area, device, leaf = _split_topic(message.topic)
         if area != self._area or leaf not in _READ:
             raise BadTopic(message.topic)
@@ -148,6 +160,12 @@ class MqttCollector:
         elif self.boards.heard(device, payload):
             self._settling.ack_again(device)
         return False
+
+    def _heard_of_drops(self, payload: bytes) -> None:
+        new = self.drops.heard(payload)
+        if new:
+            what = f"{new} message(s), {self.drops.total} since it was started"
+            self._odd(BrokerDropped(what, f"{self._config.host}:{self._config.port}"), new)
 
     # ---- the way of a batch --------------------------------------------------------------------
 
@@ -188,9 +206,9 @@ class MqttCollector:
 
     # ---- what is wrong -------------------------------------------------------------------------
 
-    def _odd(self, error: CollectError) -> None:
+    def _odd(self, error: CollectError, times: int = 1) -> None:
         """Count it, and tell once: anybody who may publish could fill a log."""
-        self.counts[error.code] = self.counts.get(error.code, 0) + 1
+        self.counts[error.code] = self.counts.get(error.code, 0) + times
         self._odd_ms[error.code] = self._tools.clock.mono_ms()
         self._notice(f"mqtt {error.code}", error)
 

@@ -31,6 +31,16 @@ class BrokerBusy(CollectError):
     todo = "look at the broker's load; acks come again by themselves, commands are tried again"
 
 
+class BrokerDropped(CollectError):
+    """The broker's queue for an absent reader was full: it dropped what came, and had confirmed it.
+
+    Records among it stay on their boards, which send them again until the gateway's signed ack.
+    """
+
+    code = "broker_dropped"
+    todo = "boards send records again by themselves; raise max_queued_messages if it has the memory"
+
+
 class BrokerDied(CollectError):
     """The embedded broker's process ended."""
 

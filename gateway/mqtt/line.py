@@ -19,7 +19,10 @@ TakeFrom = Callable[[list[Message], Connection], None]
 
 
 class Line:
-    """`tell(None)`: it is up; `tell(error)`: it is not, and why."""
+    """`tell(None)`: it is up; `tell(error)`: it is not, and why.
+
+    `topics` must be granted; `wishes` are read where the broker lets us.
+    """
 
     def __init__(
         self,
@@ -27,9 +30,11 @@ class Line:
         topics: list[str],
         take: TakeFrom,
         tell: Callable[[CollectError | None], None],
+        wishes: list[str] | None = None,
     ) -> None:
         self._address, self._take, self._tell = address, take, tell
         self._filters = [(topic, 1) for topic in topics]
+        self._wishes = [(topic, 1) for topic in wishes or ()]
         self.connection: Connection | None = None
         self.connects = 0
 
@@ -55,7 +60,7 @@ class Line:
     async def _connect(self) -> Connection:
         address = self._address()
         connection = Connection(address, lambda messages: self._take(messages, connection))
-        await connection.open(self._filters)
+        await connection.open(self._filters, self._wishes)
         self.connection = connection
         self.connects += 1
         self._tell(None)

@@ -24,6 +24,7 @@ def broker(collector: MqttCollector) -> Json:
         "most_waiting": collector.intake.most,
         "acks": collector.acker.sent,
         "odd": dict(sorted(collector.counts.items())),
+        "dropped_at_broker": collector.drops.total,
         "retained_at_boards": sum(board.retained for board in known),
         "dropped_at_boards": sum(board.dropped for board in known),
     }

@@ -13,6 +13,7 @@ import subprocess
 from pathlib import Path
 
 from gateway.errors import GatewayError
+from gateway.mqtt import drops
 from wireformat.identity import ADDRESS_BYTES
 
 CA_DAYS, LEAF_DAYS = 7300, 3650
@@ -165,6 +166,7 @@ class Setup:
         rows += ["", f"user {self._user}"]
         rows += [f"topic read {every}/{leaf}" for leaf in ("rec", "live", "out")]
         rows += [f"topic write {every}/{leaf}" for leaf in ("ack", "cmd")]
+        rows += [f"topic read {drops.TOPIC}"]
         return "\n".join(rows) + "\n"
 
 
@@ -198,7 +200,10 @@ persistent_client_expiration 30d
 
 # The gateway acknowledges after its commit, a thousand at a time: 20 in flight would be its bound.
 max_inflight_messages 0
+# Beyond that (some 30 MB of records) it drops, and counts: the gateway reads the count and says so;
+# boards send again what it did not sign for.
 max_queued_messages 100000
+sys_interval 10
 max_packet_size 2048
 retain_available false
 set_tcp_nodelay true

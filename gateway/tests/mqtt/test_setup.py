@@ -8,9 +8,11 @@ import paho.mqtt.client as paho
 import pytest
 
 from gateway.cli import main
+from gateway.mqtt import report
 from gateway.mqtt.setup import SetupError
 from gateway.tests.mqtt.broker import RealBroker, free_port
 from gateway.tests.mqtt.site import MqttSite
+from gateway.tests.mqtt.test_brokers import journal, resend
 from gateway.tests.signing import SigningBoard
 from wireformat import mqtt_map as m
 
@@ -18,8 +20,9 @@ MINE, OTHER = (SigningBoard(number).address for number in (1, 2))
 
 
 @pytest.fixture
-def secured(tmp_path):
-    """(broker, folder of its files), running, set up for two boards."""
+def secured(tmp_path, request):
+    """(broker, folder of its files), running, set up for two boards; a parameter changes lines of
+    its configuration."""
     port, out = free_port(), tmp_path / "mqtt"
     words = ["mqtt-setup", "--out", str(out), "--host", "127.0.0.1", "--area", "1"]
     words += ["--port", str(port), "--state", str(tmp_path), "--gateway", "gw"]
@@ -29,12 +32,28 @@ def secured(tmp_path):
     assert (out / "ca.crt").read_bytes() == kept
     assert (out / "ca.key").stat().st_mode & 0o077 == 0
     conf = tmp_path / "test.conf"
-    conf.write_text((out / "mosquitto.conf").read_text() + "user root\n")
+    text = (out / "mosquitto.conf").read_text()
+    for line, shorter in getattr(request, "param", {}).items():
+        assert line in text
+        text = text.replace(line, shorter)
+    conf.write_text(text + "user root\n")
     (tmp_path / "b").mkdir()
     broker = RealBroker(tmp_path / "b", conf, port)
     broker.start()
     yield broker, out
     broker.kill()
+
+
+def at_gateway(out):
+    """What the README says that gateway.toml gets."""
+    files = {"ca_file": "ca.crt", "certificate": "gateway.crt", "private_key": "gateway.key"}
+    return {key: out / name for key, name in files.items()}
+
+
+def with_files(meter, out):
+    name = out / "devices" / meter.address.hex()
+    meter.client.tls_set(str(out / "ca.crt"), f"{name}.crt", f"{name}.key")
+    return meter
 
 
 def client(broker, out, device):
@@ -50,18 +69,58 @@ def test_the_gateway_and_a_board_meet_over_tls_with_certificates(secured, tmp_pa
     broker, out = secured
 
     async def whole():
-        files = {"ca_file": "ca.crt", "certificate": "gateway.crt", "private_key": "gateway.key"}
-        config = {key: out / name for key, name in files.items()}
-        async with MqttSite(tmp_path, broker.port, **config) as site:
-            meter = site.board(1, 20)
-            name = out / "devices" / MINE.hex()
-            meter.client.tls_set(str(out / "ca.crt"), f"{name}.crt", f"{name}.key")
+        async with MqttSite(tmp_path, broker.port, **at_gateway(out)) as site:
+            meter = with_files(site.board(1, 20), out)
             meter.connect()
             await site.until(lambda: meter.clock_trusted)
             meter.send()
             await site.until(lambda: meter.acked == (1, 19))
 
     asyncio.run(whole())
+
+
+SMALL = {
+    "max_queued_messages 100000": "max_queued_messages 20",
+    "sys_interval 10": "sys_interval 1",
+}
+
+
+@pytest.mark.parametrize("secured", [SMALL], indirect=True)
+def test_what_the_broker_drops_is_counted_and_boards_send_it_again(secured, tmp_path):
+    broker, out = secured
+
+    async def whole():
+        async with MqttSite(tmp_path, broker.port, **at_gateway(out)) as site:
+            meter = with_files(site.board(1, 100), out)
+            meter.connect()
+            await site.until(lambda: meter.clock_trusted)
+            await site.until(lambda: site.collector.drop_counts.connection)
+            await site.stop()
+            # The broker confirms all of them, and keeps 20.
+            meter.send()
+            await wait_for(lambda: meter.client._out_messages == {})
+            site.start()
+            await site.until(lambda: meter.acked == (1, 19))
+            await site.until(lambda: site.collector.drops.total == 80)
+            assert report.broker(site.collector)["dropped_at_broker"] == 80
+            assert site.collector.counts["broker_dropped"] == 80
+            assert site.open_codes() == {"mqtt broker_dropped": "broker_dropped"}
+            assert site.held(meter) == journal(meter)[:20]
+            resend(meter)
+            meter.connected()
+            await site.until(lambda: meter.acked == (1, 99))
+            meter.stop.set()
+            assert site.held(meter) == journal(meter)
+
+    asyncio.run(whole())
+
+
+async def wait_for(what):
+    for _ in range(2000):
+        if what():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("not in time")
 
 
 def test_a_board_can_neither_speak_nor_listen_for_another(secured):
