@@ -32,13 +32,16 @@ def run(text: str) -> None:
         from links.counters_port import require
 
         require()
-    seed = _seed()
+    with _Noise():
+        seed = _seed()
+        passkey = None if settings.ble is None else _draw_passkey()
     enrolment = _enrolment(settings, seed)
     _write(paths.CONFIG, text.encode())
     _write(paths.ENROLMENT, enrolment)
     print("ENROLMENT " + enrolment.hex())
-    if settings.ble is not None:
-        print("PASSKEY %06d" % _new_passkey())
+    if passkey is not None:
+        _keep_passkey(passkey)
+        print("PASSKEY %06d" % passkey)
 
 
 def info() -> None:
@@ -117,6 +120,33 @@ def _remove(path: str) -> None:
         pass  # it was not there
 
 
+class _Noise:
+    """The radio is on, and awake, while secrets are drawn: the chip's generator is a true one then.
+
+    Without it, it is pseudo-random only (ESP-IDF, "Random Number Generation"). Raises `OSError` if
+    the radio does not come on; a chip without one goes on with what it has.
+    """
+
+    def __init__(self) -> None:
+        self._radio = None
+
+    def __enter__(self) -> None:
+        try:
+            import network
+        except ImportError:
+            return
+        radio = network.WLAN(network.WLAN.IF_STA)
+        if not radio.active():
+            self._radio = radio
+            radio.active(True)
+        # Asleep between beacons, it makes no noise.
+        radio.config(pm=radio.PM_NONE)
+
+    def __exit__(self, *_: object) -> None:
+        if self._radio is not None:
+            self._radio.active(False)
+
+
 def _seed() -> bytes:
     store = open_store()
     seed = store.blob("seed")
@@ -126,17 +156,21 @@ def _seed() -> bytes:
     return seed
 
 
-def _new_passkey() -> int:
-    from links.ble_bonds import Bonds
+def _draw_passkey() -> int:
     from wireformat.ble_map import PASSKEY_END
 
     passkey = PASSKEY_END
     while passkey >= PASSKEY_END:  # 20 bits, drawn again until they are below a million
         passkey = int.from_bytes(os.urandom(3), "big") & 0xFFFFF
+    return passkey
+
+
+def _keep_passkey(passkey: int) -> None:
+    from links.ble_bonds import Bonds
+
     store = open_store()
     Bonds(store).forget_all()
     store.commit(passkey=passkey)
-    return passkey
 
 
 def _enrolment(settings: object, seed: bytes) -> bytes:

@@ -9,19 +9,26 @@ STAT_IDLE, STAT_CONNECTING, STAT_GOT_IP = 1000, 1001, 1010
 
 _down_file = None
 _outside = None
+_station = None
 
 
 class WLAN:
-    """A station (`IF_STA`)."""
+    """A station (`IF_STA`): one, as the port has it."""
 
     IF_STA = STA_IF
     IF_AP = 1
+    PM_NONE, PM_PERFORMANCE, PM_POWERSAVE = 0, 1, 2
 
-    def __init__(self, interface=IF_STA):
-        if interface != self.IF_STA:
+    def __new__(cls, interface=IF_STA):
+        global _station
+        if interface != cls.IF_STA:
             raise ValueError("only a station is emulated")
-        self._active = False
-        self._ssid = None
+        if _station is None:
+            _station = object.__new__(cls)
+            _station._active = False
+            _station._ssid = None
+            _station._pm = cls.PM_PERFORMANCE
+        return _station
 
     def active(self, is_active=None):
         """Power the radio, or say whether it is."""
@@ -31,6 +38,17 @@ class WLAN:
         if not self._active:
             self._ssid = None
         return self._active
+
+    def config(self, *param, **kwargs):
+        """Set or read how the radio saves power."""
+        if not self._active:
+            raise OSError("Wifi Not Started")
+        if param == ("pm",) and not kwargs:
+            return self._pm
+        if param or list(kwargs) != ["pm"]:
+            raise ValueError("unknown config param")
+        self._pm = kwargs["pm"]
+        return None
 
     def connect(self, ssid=None, key=None, *, bssid=None):
         """Join a network; it succeeds at once while there is one."""
