@@ -1,11 +1,14 @@
 """Forged frames, many a second, for a board that must go on with its work meanwhile."""
 
+import contextlib
 import os
 import struct
 import threading
 import time
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
+from statistics import median
 from types import TracebackType
 from typing import Any
 
@@ -21,6 +24,11 @@ from wireformat.schema import Record, Unsigned
 STRANGER = SigningKey(b"\x66" * 32)
 Frame = tuple[int, bytes]
 COMMANDS, INTERVAL_S = 4, 2
+PER_S, LEAST_PER_S = 50, 40
+"""Forged frames a second: what is aimed at, and below what nothing was measured."""
+WITHIN_S = 1.0
+_TRIES, _BUSY = 3, 0.1
+_CATCHES_UP_S = 0.5
 
 
 def forged(record: Record, of: SigningKey) -> Frame:
@@ -107,14 +115,61 @@ class Account:
         self.took_s: list[float] = []
         self.read_at_s: list[int] = []
 
-    def check(self, flood: "Flood") -> None:
-        """Each command was carried out, and no reading left its place."""
-        took = ", ".join(f"{took_s * 1000:.0f}" for took_s in self.took_s)
-        print(f"{flood.sent} forged frames; commands took {took} ms; readings {self.read_at_s}")
-        assert flood.sent > 100
+    def check(self) -> None:
+        """Each command was carried out, and no reading left its place: whatever the machine does,
+        for readings are stamped by the board's own clock."""
+        print(f"readings at {self.read_at_s}")
         assert len(self.took_s) == COMMANDS
         assert len(self.read_at_s) >= 3
         assert {b - a for a, b in pairwise(self.read_at_s)} == {INTERVAL_S}
+
+
+class Measure:
+    """Whether commands pass in time under a flood of full strength: asked until that is `known`.
+
+    Both are real time, and the board's signatures take what they take on a chip, so a machine that
+    is busy elsewhere is slow in both. It never passes for that: a measure counts only if the forger
+    kept its rate and the middle one of the commands its bar. One that misses either is repeated if,
+    and only if, the system says that the board or this process stood in the queue for a processor
+    for a tenth of the time (Linux, Documentation/scheduler/sched-stats: the second number of
+    schedstat). On a machine with time to spare the first miss fails, and the last one always does.
+    """
+
+    def __init__(self, pid: int | None) -> None:
+        assert pid is not None
+        self._pid, self._left = pid, _TRIES
+        self.known = False
+        self.begin()
+
+    def begin(self) -> None:
+        """From here on."""
+        self._begun_s, self._waited_s = time.monotonic(), self._waits()
+
+    def judge(self, took_s: list[float], per_s: float) -> None:
+        """Up to here. Raises AssertionError if a bar was missed and it need not be repeated."""
+        shares = [
+            (now_s - then_s) / (time.monotonic() - self._begun_s)
+            for now_s, then_s in zip(self._waits(), self._waited_s)
+        ]
+        took = ", ".join(f"{one_s * 1000:.0f}" for one_s in took_s)
+        waits = " and ".join(f"{100 * share:.0f} %" for share in shares)
+        said = f"{per_s:.0f} frames a second; commands took {took} ms; queued for a processor"
+        print(f"{said}: board and forger {waits} of the time")
+        self._left -= 1
+        self.known = per_s >= LEAST_PER_S and median(took_s) <= WITHIN_S
+        assert self.known or (self._left and max(shares) > _BUSY), f"{said} {waits}"
+
+    def _waits(self) -> list[float]:
+        """Seconds that the board, and this process, have waited for a processor so far."""
+        return [_waited_s(Path(f"/proc/{pid}/task")) for pid in (self._pid, os.getpid())]
+
+
+def _waited_s(tasks: Path) -> float:
+    waited_ns = 0
+    for task in tasks.iterdir():
+        with contextlib.suppress(OSError):  # that thread has ended
+            waited_ns += int((task / "schedstat").read_text().split()[1])
+    return waited_ns / 1e9
 
 
 def under_flood(bench: Any) -> Account:
@@ -126,7 +181,8 @@ def under_flood(bench: Any) -> Account:
     account = Account()
     status = bench.status()
     ends_s = time.monotonic() + 4 * INTERVAL_S
-    for counter in range(1, COMMANDS + 1):
+    first = status["counter"] + 1
+    for counter in range(first, first + COMMANDS):
         begun_s = time.monotonic()
         order = bench.command(counter, codes.OPEN if counter & 1 else codes.CLOSE)
         reason = bench.put(order, bench.authority, ticket=bench.ticket())[1]
@@ -149,26 +205,37 @@ class Flood:
     """Calls `put(frame id, code, bytes)` with `frame(number)`, `per_s` a second, until left."""
 
     def __init__(
-        self, put: Callable[[int, int, bytes], None], frame: Callable[[int], Frame], per_s: float
+        self,
+        put: Callable[[int, int, bytes], None],
+        frame: Callable[[int], Frame],
+        per_s: float = PER_S,
     ) -> None:
         self._put, self._frame, self._period_s = put, frame, 1 / per_s
         self._running = True
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.sent = 0
         self.failed: BaseException | None = None
+        self._begun_s = self._ended_s = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Frames a second, over the time that it was on."""
+        return self.sent / (self._ended_s - self._begun_s)
 
     def _run(self) -> None:
-        due_s = time.monotonic()
+        due_s = self._begun_s = time.monotonic()
         try:
             while self._running:
                 code, data = self._frame(self.sent)
                 # Ids far from those of the gateway.
                 self._put(0x8000 | self.sent & 0x7FFF, code, data)
                 self.sent += 1
-                due_s = max(due_s + self._period_s, time.monotonic())
+                # What was held up for a moment comes after it; what was for long does not.
+                due_s = max(due_s + self._period_s, time.monotonic() - _CATCHES_UP_S)
                 time.sleep(max(0.0, due_s - time.monotonic()))
         except BaseException as error:
             self.failed = error
+        self._ended_s = time.monotonic()
 
     def __enter__(self) -> "Flood":
         self._thread.start()
