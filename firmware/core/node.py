@@ -39,6 +39,7 @@ _CALM_TICK_MS = 2000
 # A collection walks the whole heap: at 4 KiB it took two thirds of a board's time.
 _GC_THRESHOLD_BYTES = 16384
 _RESTART_DELAY_MS = 1000
+_STACK_DEPTH = 16
 
 
 class Node:
@@ -313,8 +314,20 @@ def _net_channel() -> type:
     return NetChannel
 
 
+def _overwrite_stack(depth: int) -> None:
+    """The collector takes any word on the C stack for a pointer: what loading modules left there
+    would hold on to garbage for as long as the event loop stands above it.
+    """
+    if depth:
+        _overwrite_stack(depth - 1)
+
+
 def run(node: Node, reset: object) -> None:
     """Run `node`; a board that can't go on restarts rather than stand still."""
+    try:
+        _overwrite_stack(_STACK_DEPTH)
+    except RuntimeError:
+        pass  # as deep as it goes
     try:
         asyncio.run(node.run())
     except Exception as error:  # whatever it is, a meter must not stand still

@@ -92,7 +92,7 @@ def shed(node: object) -> None:
 def _shed_node() -> None:
     from core import node
 
-    node._sg_ready = node._net_channel = None
+    node._sg_ready = node._net_channel = node._overwrite_stack = None
 
 
 def _shed_bus() -> None:

@@ -16,7 +16,7 @@ from metering.meter_registers import DirectedRegisters, MeterRegister
 
 _REFUSED = 0x80
 _REFUSAL_BYTES = 5
-_HEAD_BYTES = 3
+_HEAD_BYTES, _CHECK_BYTES = 3, 2
 _WORDS = {"u16": 1, "s16": 1, "u32": 2, "s32": 2, "float32": 2, "u64": 4, "s64": 4}
 _FRACTION_BITS, _BIAS, _SPECIAL = 23, 150, 255
 _MOST_WH = 1 << 40
@@ -66,18 +66,22 @@ class Rs485Meter:
 
     async def poll(self) -> Sample:
         """Read all blocks. Raises `SensorSilent`, `SensorGarbled` or `SensorRefused`."""
-        words = {}
+        values = {}
         for number, block in enumerate(self._meter.blocks):
             if number and self._meter.pause_ms:
                 await asyncio.sleep_ms(self._meter.pause_ms)
-            await self._read(block[0], block[1], words)
-        values = {
-            name: self._value(name, register, words)
-            for name, register in self._meter.registers.items()
-        }
+            self._take(block[0], await self._read(block[0], block[1]), values)
         return Sample(values, self.direction)
 
-    async def _read(self, first: int, count: int, words: dict) -> None:
+    def _take(self, first: int, answer: bytes, values: dict) -> None:
+        """What a block has whole. As it came: a table of its words would take a KiB of heap."""
+        for name, register in self._meter.registers.items():
+            at = _HEAD_BYTES + 2 * (register[0] - first)
+            size = 2 * _WORDS[register[1]]
+            if at >= _HEAD_BYTES and at + size <= len(answer) - _CHECK_BYTES:
+                values[name] = self._value(name, register, answer[at : at + size])
+
+    async def _read(self, first: int, count: int) -> bytes:
         function = self._meter.function
         head = (self.address, function, first >> 8, first & 0xFF, 0, count)
         self._port.discard()
@@ -90,13 +94,11 @@ class Rs485Meter:
         if answer[1] & _REFUSED:
             todo = "is it this model? provision with its --meter-profile"
             raise SensorRefused("exception %d at %d" % (answer[2], first), self._where, todo)
-        for index in range(count):
-            at = _HEAD_BYTES + 2 * index
-            words[first + index] = answer[at] << 8 | answer[at + 1]
+        return answer
 
-    def _value(self, name: str, register: tuple, words: dict) -> int:
-        address, kind, numerator, denominator = register
-        bits = self._bits(address, _WORDS[kind], words)
+    def _value(self, name: str, register: tuple, data: bytes) -> int:
+        _, kind, numerator, denominator = register
+        bits = self._bits(data)
         width = 16 * _WORDS[kind]
         signed = kind[0] == "s"
         most = (1 << (width - 1 if signed else width)) - 1
@@ -113,14 +115,12 @@ class Rs485Meter:
             raise self._implausible("%s can't be %d" % (name, value))
         return value
 
-    def _bits(self, address: int, count: int, words: dict) -> int:
-        bits = 0
-        for index in range(count):
-            at = count - 1 - index if self._meter.low_word_first else index
-            word = words[address + at]
-            if self._meter.low_byte_first:
-                word = (word & 0xFF) << 8 | word >> 8
-            bits = bits << 16 | word
+    def _bits(self, data: bytes) -> int:
+        bits, last = 0, len(data) - 2
+        for index in range(0, len(data), 2):
+            at = last - index if self._meter.low_word_first else index
+            high, low = data[at], data[at + 1]
+            bits = bits << 16 | (low << 8 | high if self._meter.low_byte_first else high << 8 | low)
         return bits
 
     def _possible(self, name: str, value: int) -> bool:
@@ -140,7 +140,7 @@ def take_answer(buffer: bytearray, address: int, function: int, data_bytes: int)
         size = 0
         if buffer[0] == address:
             if buffer[1] == function and (len(buffer) < 3 or buffer[2] == data_bytes):
-                size = _HEAD_BYTES + data_bytes + 2
+                size = _HEAD_BYTES + data_bytes + _CHECK_BYTES
             elif buffer[1] == function | _REFUSED:
                 size = _REFUSAL_BYTES
         if size and len(buffer) < size:

@@ -26,34 +26,33 @@ class ModbusServer:
 
     def __init__(self, registers: object) -> None:
         self._registers = registers
-        self._functions = {
-            1: self._read_coils,
-            3: self._read_holding,
-            4: self._read_inputs,
-            16: self._write,
-            23: self._read_write,
-        }
 
     def answer(self, pdu: bytes) -> bytes:
         """The response PDU to a request PDU (function code and data, no address, no CRC)."""
         try:
-            function = self._functions.get(pdu[0])
-            if function is None:
-                raise ModbusError(ILLEGAL_FUNCTION)
-            return pdu[:1] + function(pdu)
+            return pdu[:1] + self._function(pdu)
         except ModbusError as error:
             return bytes((pdu[0] | 0x80, error.code))
+
+    def _function(self, pdu: bytes) -> bytes:
+        # No table of methods: each server would have one on the heap.
+        code, registers = pdu[0], self._registers
+        if code == 3:
+            return self._read(registers.holding, pdu)
+        if code == 4:
+            return self._read(registers.inputs, pdu)
+        if code == 1:
+            return self._read_coils(pdu)
+        if code == 16:
+            return self._write(pdu)
+        if code == 23:
+            return self._read_write(pdu)
+        raise ModbusError(ILLEGAL_FUNCTION)
 
     def _read_coils(self, pdu: bytes) -> bytes:
         start, count = _range(pdu, 1, _MAX_READ_BITS)
         bits = self._registers.coils(start, count)
         return bytes((len(bits),)) + bits
-
-    def _read_holding(self, pdu: bytes) -> bytes:
-        return self._read(self._registers.holding, pdu)
-
-    def _read_inputs(self, pdu: bytes) -> bytes:
-        return self._read(self._registers.inputs, pdu)
 
     @staticmethod
     def _read(block: object, pdu: bytes) -> bytes:

@@ -11,7 +11,7 @@ from core.log import log
 from links import wifi
 from links.inbox import Inbox
 from links.modbus_server import ModbusServer
-from links.registers import Registers, enrolment
+from links.registers import Registers
 
 HEAD_BYTES = 7
 MAX_PDU_BYTES = 253
@@ -33,9 +33,9 @@ def head(data: bytes) -> "tuple[int, int] | None":
 class Place:
     """What one connection has: who is there, and since when it was silent."""
 
-    def __init__(self, node: object, number: int, signed: bytes) -> None:
+    def __init__(self, node: object, number: int) -> None:
         self.inbox = Inbox(node.gate, node.liveness, "tcp inbox %d" % number)
-        self.server = ModbusServer(Registers(node, self.inbox, signed))
+        self.server = ModbusServer(Registers(node, self.inbox))
         self.task: object = None
         self.heard_ms = 0
 
@@ -47,8 +47,7 @@ class ModbusTcpLink:
         self._node = node
         self._station = station
         self._config = config
-        signed = enrolment()
-        self._places = [Place(node, n, signed) for n in range(config.connections)]
+        self._places = [Place(node, n) for n in range(config.connections)]
         self.refused = 0
 
     def tasks(self) -> list:

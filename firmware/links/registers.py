@@ -8,30 +8,30 @@ from links.modbus_server import BUSY, ILLEGAL_ADDRESS, ILLEGAL_VALUE, ModbusErro
 from wireformat import codes, modbus_map
 from wireformat.control import Enrolment
 
+_BLOCKS = (
+    (modbus_map.STATUS, modbus_map.STATUS_WORDS),
+    (modbus_map.CURSOR, modbus_map.CURSOR_WORDS),
+    (modbus_map.WINDOW, modbus_map.WINDOW_WORDS),
+    (modbus_map.INBOX_STATUS, modbus_map.INBOX_STATUS_WORDS),
+    (modbus_map.ENROLMENT, modbus_map.WINDOW_WORDS),
+)
+
 
 class Registers:
     """`node` is the board's state (see `core.node.Node`); one instance per link."""
 
-    def __init__(self, node: object, inbox: object, enrolment: bytes) -> None:
+    def __init__(self, node: object, inbox: object) -> None:
         self._node = node
         self._inbox = inbox
-        self._enrolment = enrolment
         self._cursor = bytes(2 * modbus_map.CURSOR_WORDS)
-        self._blocks = (
-            (modbus_map.STATUS, modbus_map.STATUS_WORDS, self._status),
-            (modbus_map.CURSOR, modbus_map.CURSOR_WORDS, lambda: self._cursor),
-            (modbus_map.WINDOW, modbus_map.WINDOW_WORDS, self._window),
-            (modbus_map.INBOX_STATUS, modbus_map.INBOX_STATUS_WORDS, inbox.status),
-            (modbus_map.ENROLMENT, modbus_map.WINDOW_WORDS, self._enrolment_block),
-        )
 
     # ---- Modbus server's view ----------------------------------------------------------------
 
     def holding(self, start: int, count: int) -> bytes:
         """Bytes of `count` holding registers from `start`, all within one block."""
-        for base, size, block in self._blocks:
+        for base, size in _BLOCKS:
             if base <= start and start + count <= base + size:
-                data = block()[2 * (start - base) : 2 * (start - base + count)]
+                data = self._block(base)[2 * (start - base) : 2 * (start - base + count)]
                 return data + bytes(2 * count - len(data))
         raise ModbusError(ILLEGAL_ADDRESS)
 
@@ -70,8 +70,18 @@ class Registers:
 
     # ---- blocks ------------------------------------------------------------------------------
 
-    def _status(self) -> bytes:
-        return board_status.block(self._node, self._inbox)
+    def _block(self, base: int) -> bytes:
+        # No table of methods: each link would have one on the heap.
+        if base == modbus_map.STATUS:
+            return board_status.block(self._node, self._inbox)
+        if base == modbus_map.CURSOR:
+            return self._cursor
+        if base == modbus_map.WINDOW:
+            return self._window()
+        if base == modbus_map.INBOX_STATUS:
+            return self._inbox.status()
+        signed = _enrolment()
+        return _windowed(Enrolment.CODE, signed) if signed else b""
 
     def _window(self) -> bytes:
         epoch = int.from_bytes(self._cursor[:4], "big")
@@ -79,15 +89,12 @@ class Registers:
         found = self._node.chain.journal.find(epoch, seq)
         return _windowed(found[0], found[2]) if found else b""
 
-    def _enrolment_block(self) -> bytes:
-        return _windowed(Enrolment.CODE, self._enrolment) if self._enrolment else b""
-
 
 def _windowed(code: int, record: bytes) -> bytes:
     return struct.pack(">HH", len(record), code) + record
 
 
-def enrolment() -> bytes:
+def _enrolment() -> bytes:
     """The board's signed enrolment, empty if it was never provisioned with one."""
     try:
         with open(paths.ENROLMENT, "rb") as file:

@@ -345,9 +345,19 @@ def test_a_heap_that_is_short_is_told_by_name() -> None:
     board = profiles.load("esp32-devkitc")
     alone = settings.compose(board, wishes("meter", None, network=network))
     assert heap.shortage(alone) is None
-    both = settings.compose(board, wishes("mlmd", network=network, tcp={"ssid": "s"}))
+    both = settings.compose(board, wishes("mlmd", network=network))
     assert re.match(
         r"LittleHeap: about 1\d KiB stay free of 112, 20 should", str(heap.shortage(both))
     )
-    full = {**both, "metering": {"driver": "atm90e32"}, "bus": {}, "sntp": {"host": "h"}}
+    assert "--tcp-connections" not in str(heap.shortage(both))
+    full = {**both, "metering": {"driver": "atm90e32"}, "tcp": {}, "sntp": {"host": "h"}}
+    # BLE, which has no field that must be given, counts as well.
+    over_ble = settings.compose(board, wishes("mlmd", driver="atm90e32", ble=True))
+    assert "bus, ble)" in str(heap.shortage(over_ble))
+    assert heap.shortage({**over_ble, "bus": None}) is None
+    # One link alone may be too much, and fewer connections the way out.
+    served = settings.compose(board, wishes("mlmd", None, driver="ade7953", tcp={"ssid": "s"}))
+    assert "give --tcp-connections 1, or take" in str(heap.shortage(served))
+    served["tcp"]["connections"] = 1
+    assert heap.shortage(served) is None
     assert "LittleHeap: it may not start" in str(heap.shortage(full | {"bus": {"address": 1}}))

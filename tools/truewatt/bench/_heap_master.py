@@ -1,18 +1,16 @@
-"""A gateway's part on one board's bus, as far as a board's heap notices it.
+"""A gateway's part on one way to a board, as far as a board's heap notices it.
 
-Asks for the status, reads records, acknowledges them, sends certificates, beacons and orders, all
+Looks at the status, takes records, acknowledges them, sends certificates, beacons and orders, all
 signed by the right keys: what makes a board decode, verify, sign, journal and switch.
 """
 
 import contextlib
 import struct
-import time
+from typing import Protocol
 
 from nacl.signing import SigningKey
 
-from truewatt.emulator.wires.pzem import crc16
-from truewatt.emulator.wires.tty import Tty
-from wireformat import codes, identity, modbus_map
+from wireformat import codes, identity, modbus_map, mqtt_map
 from wireformat.control import Ack, Beacon, Certificate, Command
 from wireformat.schema import Record, Unsigned
 
@@ -21,15 +19,30 @@ AREA = 1
 START_S = 1_790_000_000
 ROOT, GATEWAY, AUTHORITY = (SigningKey(bytes([number]) * 32) for number in (1, 2, 3))
 _FAR_S = START_S + 10_000_000
-_ANSWER_S = 0.5
-_ACK_EVERY = 8
+_ACK_EVERY = 4
+
+
+class Way(Protocol):
+    """One link to a board; what does not come in time is None, or False."""
+
+    def status(self) -> bytes | None:
+        """The board's status block."""
+
+    def take(self, cursor: tuple[int, int]) -> bytes | None:
+        """A record at or after (epoch, seq), or the next one that the board sent."""
+
+    def put(self, chunk: bytes) -> bool:
+        """Write a whole frame into the inbox; whether the board, or what is between, took it."""
+
+    def close(self) -> None:
+        """Let go of it."""
 
 
 class Master:
-    """Speaks with the board at address 1; `turn` is one round of what a gateway does."""
+    """Speaks with the board at the other end of `way`; `turn` is one round."""
 
-    def __init__(self, line: Tty, orders: bool) -> None:
-        self.line = line
+    def __init__(self, way: Way, orders: bool) -> None:
+        self.way = way
         self.records = self.orders = 0
         self._orders = orders
         self._frame_id = 0
@@ -39,13 +52,13 @@ class Master:
 
     def turn(self, simulated_s: float) -> None:
         """One round; what gets no answer is tried in the next one."""
-        status = self._read(modbus_map.STATUS, modbus_map.STATUS_WORDS)
+        status = self.way.status()
         if status is None:
             return
-        words = modbus_map.to_words(status)
+        words = modbus_map.to_words(status[: 2 * modbus_map.STATUS_WORDS])
         if not self._certified:
             self._certify()
-        elif not words[19]:
+        elif not words[modbus_map.ST_CLOCK_TRUSTED]:
             beacon = Beacon(nonce=status[40:48], time_ms=int((START_S + simulated_s) * 1000))
             self._put(beacon, GATEWAY)
         elif self._orders and simulated_s > 60 * (self._counter + 1):
@@ -79,15 +92,8 @@ class Master:
         self.orders += self._put(order, AUTHORITY)
 
     def _collect(self, device: bytes) -> None:
-        head = struct.pack(
-            ">BHHHHB", 23, modbus_map.WINDOW, modbus_map.WINDOW_WORDS, modbus_map.CURSOR, 4, 8
-        )
-        answer = self._ask(head + struct.pack(">II", *self._cursor))
-        if answer is None or answer[0] != 23:
-            return
-        size, _ = struct.unpack(">HH", answer[2:6])
-        data = answer[6 : 6 + size]
-        if not size:
+        data = self.way.take(self._cursor)
+        if not data:
             return
         epoch, seq = _position(data)
         self._cursor = (epoch, seq + 1)
@@ -97,34 +103,11 @@ class Master:
             self._put(Ack(device=device, epoch=epoch, seq=seq, head=head), GATEWAY)
 
     def _put(self, record: Record, key: SigningKey) -> bool:
-        """Write a signed record into the inbox; whether the board took the frame."""
+        """Have the board get a signed record; whether it was taken."""
         unsigned = Unsigned(record, bytes(key.verify_key), CHAIN)
         data = unsigned.with_signature(key.sign(unsigned.to_be_signed).signature)
         self._frame_id = self._frame_id % 0xFFFF + 1
-        words = modbus_map.to_words(data)
-        body = struct.pack(">HBBH", self._frame_id, record.CODE, len(data), 0)
-        body += b"".join(struct.pack(">H", word) for word in words)
-        head = struct.pack(">BHHB", 16, modbus_map.INBOX, len(body) // 2, len(body))
-        answer = self._ask(head + body)
-        return answer is not None and answer[0] == 16
-
-    def _read(self, start: int, count: int) -> bytes | None:
-        answer = self._ask(struct.pack(">BHH", 3, start, count))
-        return answer[2:] if answer is not None and answer[0] == 3 else None
-
-    def _ask(self, pdu: bytes) -> bytes | None:
-        """The answer to a request, None if there was none in time."""
-        self.line.read()
-        frame = b"\x01" + pdu
-        self.line.write(frame + crc16(frame))
-        got = b""
-        deadline = time.monotonic() + _ANSWER_S
-        while time.monotonic() < deadline:
-            got += self.line.read()
-            if len(got) > 4 and crc16(got[:-2]) == got[-2:]:
-                return got[1:-2]
-            time.sleep(0.002)
-        return None
+        return self.way.put(mqtt_map.chunk(self._frame_id, record.CODE, data))
 
 
 def _position(data: bytes) -> tuple[int, int]:
