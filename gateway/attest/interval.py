@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from gateway.profiles import Readings
 from gateway.profiles.quantities import PHASES
 
-_MAX_DV, _MAX_MA = 0xFFFF, 0xFFFFFFFF
+_MAX_DV, _MAX_MA, _MAX_W = 0xFFFF, 0xFFFFFFFF, 0x7FFFFFFF
+"""What a record has room for. A power beyond is no device's, nor is a voltage below 0."""
 
 
 @dataclass
@@ -23,9 +24,9 @@ class Interval:
         power_w = values.get("power_w")
         if power_w is None:
             power_w = _sum(values, "power", "w")
-        if power_w is not None:
+        if power_w is not None and abs(power_w) <= _MAX_W:
             self.powers_w.append(power_w)
-        self.voltages_dv += _each(values, "voltage", "dv")[:1]
+        self.voltages_dv += [dv for dv in _each(values, "voltage", "dv")[:1] if dv >= 0]
         currents = [abs(value) for value in _each(values, "current", "ma")]
         self.max_ma = max([self.max_ma, *currents])
 

@@ -177,7 +177,7 @@ class MeterPlace:
         now_ms, sound = self._tools.clock.unix_ms(), self._tools.time_is_sound()
         for name, limits in self._driver.registers.items():
             reading_wh = readings.values.get(name)
-            if reading_wh is None:
+            if reading_wh is None or reading_wh < 0:
                 continue
             known = self._tallies.get(name)
             if known is None:

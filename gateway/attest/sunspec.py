@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from gateway.attest.errors import NotFollowed, WrongMeter
-from gateway.attest.sunspec_map import SunSpecMap, model_of, scaled
+from gateway.attest.sunspec_map import SunSpecMap, is_scale, model_of, scaled
 from gateway.collect.bus import Bus
 from gateway.config import MeterConfig
 from gateway.profiles import Readings
@@ -25,6 +25,7 @@ MEASURED_WORDS = 123
 
 DEFAULT_MAX_W = 25_000
 WATTS, ENABLED, DISABLED = 1, 1, 0
+INT32_END = 1 << 31
 
 
 class SunSpecStorage:
@@ -95,8 +96,7 @@ class SunSpecStorage:
         """Set the power; enabling comes last, and starts the reversion timer anew."""
         model = await self._map.read(CONTROLS, 67)
         watts = value if action == codes.DISCHARGE else -value
-        scale = model.WSet_SF.value or 0
-        raw = int(Fraction(watts) / Fraction(10) ** scale)
+        raw = self._raw(watts, model.WSet_SF.value)
         model.WSetMod.value, model.WSet.value, model.WSetRvrt.value = WATTS, raw, 0
         model.WSetEnaRvrt.value, model.WSetRvrtTms.value = DISABLED, TIMEOUT_S
         model.WSetEna.value = ENABLED
@@ -119,6 +119,14 @@ class SunSpecStorage:
         await self._write(model, "WSetEna", "WSetEna")
         await self._follows(WSetEna=DISABLED)
 
+    def _raw(self, watts: int, scale: int | None) -> int:
+        """W as the device counts them. Raises `WrongMeter` if its scale can't say them."""
+        scale = scale or 0
+        raw = int(Fraction(watts) / Fraction(10) ** scale) if is_scale(scale) else INT32_END
+        if abs(raw) >= INT32_END:
+            raise WrongMeter(f"{watts} W can't be set with a WSet_SF of {scale}", self.where)
+        return raw
+
     async def _follows(self, **wanted: int) -> None:
         model = await self._map.read(CONTROLS, 67)
         for name, value in wanted.items():
@@ -129,8 +137,10 @@ class SunSpecStorage:
     async def _write(self, model: Any, first: str, last: str) -> None:
         """Write the points from `first` to `last`, which lie side by side."""
         start, end = getattr(model, first), getattr(model, last)
+        at, size = self._map.place(CONTROLS)
+        if end.offset + end.len > size:
+            raise WrongMeter(f"SunSpec model {CONTROLS} has {size} words, no {last}", self.where)
         names = [n for n, p in model.points.items() if start.offset <= p.offset <= end.offset]
         data = b"".join(model.points[name].get_mb() for name in names)
         words = [int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2)]
-        at = self._map.models[CONTROLS][0] + start.offset
-        await self._bus.write(self._config.address, at, words, urgent=True)
+        await self._bus.write(self._config.address, at + start.offset, words, urgent=True)

@@ -16,6 +16,11 @@ BASES = (40000, 0, 50000)
 MARK, END = [0x5375, 0x6E53], 0xFFFF
 COMMON, COMMON_WORDS = 1, 66
 MAX_MODELS = 64
+MOST_SCALE = 10
+"""Of either sign: SunSpec Device Information Model Specification V1.1, section 4.2.8."""
+
+MAX_VALUE = 10**14
+"""More than any device counts, in any of its units: what is above it is not available."""
 
 
 class Reads(Protocol):
@@ -58,10 +63,16 @@ class SunSpecMap:
         raise WrongMeter("a SunSpec map without an end", self.where)
 
     async def read(self, number: int, words: int) -> Any:
-        """A model with its points, as far as `words` go."""
-        at, size = self.models[number]
+        """A model with its points, as far as `words` go. Raises `WrongMeter` if it isn't there."""
+        at, size = self.place(number)
         row = await self._words(at, min(words, size))
         return model_of(number, b"".join(word.to_bytes(2, "big") for word in row))
+
+    def place(self, number: int) -> tuple[int, int]:
+        """Where a model begins, and its length with its head. Raises `WrongMeter`."""
+        if number not in self.models:
+            raise WrongMeter(f"no SunSpec model {number}", self.where)
+        return self.models[number]
 
     async def common(self) -> tuple[str, str, str]:
         """Manufacturer, model and serial number."""
@@ -103,8 +114,17 @@ def scaled(model: Any, name: str, factor: int = 1) -> int | None:
         return None
     if isinstance(point.value, float):
         # Models with floats have no scale factors; what isn't a number is not available.
-        return round(Fraction(point.value) * factor) if math.isfinite(point.value) else None
+        return _sound(Fraction(point.value) * factor) if math.isfinite(point.value) else None
     scale = model.points[point.sf].value if point.sf else 0
-    if scale is None or not -10 <= scale <= 10:
+    if not is_scale(scale):
         return None
-    return round(int(point.value) * Fraction(10) ** scale * factor)
+    return _sound(int(point.value) * Fraction(10) ** scale * factor)
+
+
+def is_scale(scale: int | None) -> bool:
+    """Whether a scale factor is one: -10 to 10."""
+    return scale is not None and abs(scale) <= MOST_SCALE
+
+
+def _sound(value: Fraction) -> int | None:
+    return round(value) if abs(value) <= MAX_VALUE else None

@@ -134,3 +134,10 @@ class BoardAbsent(CollectError):
 
     code = "board_absent"
     todo = "check the board's power and address; the command is tried until it expires"
+
+
+class InternalError(CollectError):
+    """A visit raised what nobody foresaw: a bug of the gateway's, or of a package's."""
+
+    code = "internal_error"
+    todo = "report it with the traceback in the log; the others on the bus are not held up"

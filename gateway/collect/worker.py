@@ -15,6 +15,7 @@ from gateway.collect.errors import (
     CollectError,
     FrameLost,
     GarbledReply,
+    InternalError,
     ModbusRefused,
     NoReply,
     NotABoard,
@@ -143,6 +144,10 @@ class BusWorker:
             schedule.failures = 0
             schedule.due_s = loop.time() + STORE_RETRY_S
             self._report("store", error)
+        except Exception as error:
+            # Nobody foresaw it. It must not end the others' records and commands too.
+            schedule.answered(loop.time())
+            self._report_bug(place, error)
         else:
             self._answered(place, more)
 
@@ -182,6 +187,14 @@ class BusWorker:
                 place.where,
             )
         self._report(place.config.name, error)
+
+    def _report_bug(self, place: Visited, error: Exception) -> None:
+        """With its traceback in the log, once as long as it lasts."""
+        known = self._tools.notices.open().get(place.config.name)
+        if known is None or known.error.code != InternalError.code:
+            log.error("%s: a visit failed", place.where, exc_info=error)
+        what = f"{type(error).__name__}: {error}"
+        self._report(place.config.name, InternalError(what, place.where))
 
     def _report(self, key: str, error: CollectError | StoreError) -> None:
         self._tools.notices.report(key, error, self._tools.clock.unix_ms())
