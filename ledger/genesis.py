@@ -20,10 +20,13 @@ from ledger.blocks.jsonrpc import (
     consensus_params_from_json,
     consensus_params_to_json,
 )
+from ledger.blocks.proto import utf8
 from ledger.blocks.times import format_rfc3339
 from ledger.contracts.app import genesis_changes
+from ledger.contracts.errors import ContractError
 from ledger.contracts.params import ChainParams, ParamsError
 from ledger.state.store import Changes
+from wireformat.errors import WireError
 
 MAX_GENESIS_BYTES = 1 << 20
 _KEYS = (
@@ -52,8 +55,12 @@ class Genesis:
     consensus_params: ConsensusParams = field(default_factory=ConsensusParams)
 
     def initial_changes(self) -> Changes:
-        """The state before height 1."""
-        return genesis_changes(self.params, self.chain_id, self.time_ns // 1_000_000)
+        """The state before height 1; raises `GenesisError` for certificates that don't hold."""
+        try:
+            return genesis_changes(self.params, self.chain_id, self.time_ns // 1_000_000)
+        except (ContractError, WireError) as error:
+            name = type(error).__name__
+            raise GenesisError(f"genesis.app_state: {name}: {error}") from error
 
     def to_json(self) -> dict[str, object]:
         """The document."""
@@ -112,7 +119,7 @@ class Genesis:
 
 
 def _chain_id(text: str) -> str:
-    if not 0 < len(text.encode()) <= 50 or "|" in text:
+    if not 0 < len(utf8(text)) <= 50 or "|" in text:
         raise GenesisError("genesis.chain_id: expected 1 to 50 bytes without '|'")
     return text
 

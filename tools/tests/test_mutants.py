@@ -4,7 +4,8 @@ from pathlib import Path
 
 from truewatt.bench import _mutant_boards as boards
 from truewatt.bench import mutants
-from truewatt.bench._mutant_targets import Target, targets
+from truewatt.bench._mutant_target import Target
+from truewatt.bench._mutant_targets import targets
 from truewatt.hostile.mutation import text_mutants
 
 COUNT = 4000

@@ -13,16 +13,17 @@ from nacl.signing import SigningKey
 from gateway.mqtt.packets import pubacks, publish
 from gateway.profiles.load import MODELS
 from ledger import keys
+from ledger.blocks.json_fields import base64_text
 from ledger.contracts import app
 from ledger.contracts.bodies import AccountBody, PreferencesBody, RecordsBody, SectionLimitBody
 from ledger.contracts.errors import ContractFault
 from ledger.genesis import Genesis
 from ledger.setup import build_tx, certify, default_area, make_genesis, seal
-from ledger.state import MemoryState
+from ledger.state import MemoryState, StateTree
 from ledger.tx import TX_TYPE
 from truewatt.emulator.wires.pzem import crc16
 from wireformat import codes, cose, identity, modbus_map
-from wireformat.chained import Event, Outcome, Reading
+from wireformat.chained import Event, Feeder, Outcome, Reading
 from wireformat.registry import BY_CODE
 
 CHAIN = "truewatt-mutants"
@@ -40,10 +41,12 @@ def seed(name: str) -> bytes:
 
 BOARD_KEY = keys.public_key(seed("board"))
 BOARD = identity.address(BOARD_KEY)
+FEEDER_KEY = keys.public_key(seed("feeder"))
+FEEDER = identity.address(FEEDER_KEY)
 
 
 def chained() -> list[tuple[int, bytes]]:
-    """Signed records in a board's first place: (type code, bytes)."""
+    """Signed records in a board's first place, a meter's and a feeder's: (type code, bytes)."""
     start = {"epoch": 1, "seq": 0, "time_s": NOW_MS // 1000, "flags": 64, "prev": bytes(16)}
     rows = [[1234, 0, 180, 400, 7], [0, 56, -200, 300, 0]]
     records = [
@@ -60,7 +63,11 @@ def chained() -> list[tuple[int, bytes]]:
             at_ms=NOW_MS,
         ),
     ]
-    return [(record.CODE, seal(record, seed("board"), CHAIN)) for record in records]
+    measured = {"interval_s": 60, "channels": rows, "voltage_dv": 2311, "max_ma": 1900}
+    breaker = {"breaker": 1, "trip_cause": 0, "reclose_count": 2, "limit_w": 9000}
+    feeder = Feeder(**start, **measured, **breaker)
+    signed = [(record.CODE, seal(record, seed("board"), CHAIN)) for record in records]
+    return [*signed, (feeder.CODE, seal(feeder, seed("feeder"), CHAIN))]
 
 
 def records() -> list[bytes]:
@@ -74,9 +81,9 @@ def record_payloads() -> list[bytes]:
 
 
 def record_signed(code: int, payload: bytes) -> bytes:
-    """A payload under the board's good signature, whatever it says."""
+    """A payload under its board's good signature, whatever it says."""
     kind = BY_CODE.get(code, Reading)
-    return _sealed("board", kind.TYPE, payload)
+    return _sealed("feeder" if kind is Feeder else "board", kind.TYPE, payload)
 
 
 def windows() -> list[bytes]:
@@ -192,6 +199,11 @@ def genesis() -> Genesis:
     )
 
 
+def certificates() -> list[bytes]:
+    """Of the control key, the gateway's and an installer's, signed by the operator."""
+    return list(genesis().params.certificates)
+
+
 def state() -> MemoryState:
     """The state before the first block."""
     found = MemoryState()
@@ -251,7 +263,25 @@ def answers() -> list[bytes]:
     for number, result in enumerate(_results()):
         document = {"jsonrpc": "2.0", "id": 1, "result": result}
         found.append(bytes((number,)) + json.dumps(document).encode())
-    return found
+    return [*found, bytes((_QUERY,)) + json.dumps(_proven()).encode()]
+
+
+_QUERY = 3
+"""The method whose answer may be proven."""
+
+
+def proven() -> tuple[bytes, bytes, bytes, bytes]:
+    """Root of the state, a key, its value and the encoded proof of that."""
+    tree, (key, value) = StateTree.of(state()), next(iter(state().iterate(b"")))
+    return tree.root, key, value, tree.prove(key).encode()
+
+
+def _proven() -> object:
+    _, key, value, proof = proven()
+    op = {"type": "truewatt:state", "key": base64_text(key), "data": base64_text(proof)}
+    answer = {"code": 0, "log": "", "value": base64_text(value), "height": "1"}
+    response = {**answer, "proofOps": {"ops": [op]}}
+    return {"jsonrpc": "2.0", "id": 1, "result": {"response": response}}
 
 
 def _results() -> list[object]:

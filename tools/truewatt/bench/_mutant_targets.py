@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -30,34 +29,13 @@ from ledger.contracts.errors import ContractError
 from ledger.light.errors import LightError
 from ledger.rpc.client import RpcClient
 from ledger.rpc.params import BadParams, Params
+from truewatt.bench import _mutant_devices as devices
+from truewatt.bench import _mutant_ledger as chain
 from truewatt.bench import _mutant_samples as samples
+from truewatt.bench._mutant_target import Taken, Target, finished
 from truewatt.emulator.wires.pzem import crc16
-from truewatt.hostile.mutation import mutants, text_mutants
-from wireformat import modbus_map
-
-Taken = tuple[str, bool]
-"""(what it ended as, whether something was believed that must be its owner's own bytes)."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """A parser. `feed` raises one of `named`, or says what it made of the bytes."""
-
-    name: str
-    seeds: list[bytes]
-    feed: Callable[[bytes], Taken]
-    named: tuple[type[Exception], ...]
-    weight: int
-    is_text: bool = False
-    originals: frozenset[bytes] = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "originals", frozenset(self.seeds))
-
-    def mutants(self, count: int, seed: int) -> Iterator[bytes]:
-        """Mutants of the seeds."""
-        make = text_mutants if self.is_text else mutants
-        return make(self.seeds, count, seed)
+from wireformat import codes, modbus_map
+from wireformat.chained import Feeder
 
 
 def targets(folder: Path) -> list[Target]:
@@ -79,17 +57,9 @@ def targets(folder: Path) -> list[Target]:
         Target("RPC requests", samples.requests(), _request, (BadParams,), 4, is_text=True),
         Target("gateway TOML", samples.configs(), config, (GatewayError,), 2, is_text=True),
         Target("profile TOML", samples.profiles(), profile, (GatewayError,), 2, is_text=True),
+        *devices.targets(),
+        *chain.targets(folder),
     ]
-
-
-def finished(work: Coroutine[Any, Any, Any]) -> Any:
-    """The result of a coroutine that waits for nobody."""
-    try:
-        work.send(None)
-    except StopIteration as end:
-        return end.value
-    work.close()
-    raise AssertionError("it waits for something")
 
 
 # ---- records -------------------------------------------------------------------------------------
@@ -97,12 +67,14 @@ def finished(work: Coroutine[Any, Any, Any]) -> Any:
 
 def _admit() -> Callable[[bytes], Taken]:
     """Behind a type code, as a window brings it."""
-    key = samples.BOARD_KEY
-    board = Board(samples.BOARD, key, samples.METER, 2, 2)
-    admission = Admission(samples.CHAIN, Rules(), lambda kid: board if kid == board.kid else None)
+    meter = Board(samples.BOARD, samples.BOARD_KEY, samples.METER, 2, 2)
+    feeder = Board(samples.FEEDER, samples.FEEDER_KEY, codes.MLMD, 2, 1)
+    boards = {board.kid: board for board in (meter, feeder)}
+    admission = Admission(samples.CHAIN, Rules(), boards.get)
     state = ChainState(None, lambda epoch, seq: None, [])
 
     def feed(data: bytes) -> Taken:
+        board = feeder if data[:1] == bytes((Feeder.CODE,)) else meter
         found = admission.admit(board, state, data[0] if data else 0, data[1:], samples.NOW_MS)
         fault = found.fault if isinstance(found, Admitted) else None
         return ("admitted" if fault is None else type(fault).__name__), True

@@ -18,7 +18,8 @@ from tempfile import TemporaryDirectory
 
 from truewatt.bench import _board_mutants as firmware
 from truewatt.bench import _mutant_boards as boards
-from truewatt.bench._mutant_targets import Target, targets
+from truewatt.bench._mutant_target import Target
+from truewatt.bench._mutant_targets import targets
 
 DEFAULT_COUNT = 1_000_000
 MOST_GROWTH_KIB = 8 * 1024
@@ -122,10 +123,10 @@ def run(count: int, seed: int, names: list[str], say: Say, each: bool = False) -
     Raises `UnknownParser` before the first.
     """
     with TemporaryDirectory() as folder:
-        chosen = [one for one in targets(Path(folder)) if not names or one.name in names]
+        there_are = targets(Path(folder))
+        _known(names, [one.name for one in there_are] + [one.name for one in boards.TARGETS])
+        chosen = [one for one in there_are if not names or one.name in names]
         on_boards = [one for one in boards.TARGETS if not names or one.name in names]
-        known = [one.name for one in targets(Path(folder))]
-        _known(names, known + [one.name for one in boards.TARGETS])
         whole = sum(one.weight for one in chosen) + sum(one.weight for one in on_boards)
 
         def share(weight: int) -> int:
