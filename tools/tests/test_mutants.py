@@ -13,7 +13,7 @@ COUNT = 4000
 
 def test_every_parser_names_what_is_wrong_with_every_mutant() -> None:
     tallies = mutants.run(COUNT, 20261125, [], lambda text: None)
-    assert len(tallies) == 17
+    assert len(tallies) == 33
     for tally in tallies:
         assert (tally.crashes, tally.forged) == ([], 0), tally.name
         assert tally.names, tally.name
@@ -43,6 +43,22 @@ def test_a_board_that_breaks_a_promise_fails(monkeypatch) -> None:
     (tally,) = mutants.run(9, 1, ["board: BLE"], lambda text: None)
     assert tally.failed
     assert "no heap kept" in tally.crashes[0]
+
+
+def test_the_firmwares_parsers_have_its_ble_link_among_them(monkeypatch, capsys) -> None:
+    assert mutants.main(["--boards", "--only", "ble", "--count", "40"]) == 0
+    assert "BLE link" in capsys.readouterr().out
+    monkeypatch.setattr(boards, "_run", lambda *_: "FAILED no heap kept: got False, expected True")
+    assert mutants.main(["--boards", "--only", "ble", "--count", "40"]) == 1
+    assert "no heap kept" in capsys.readouterr().out
+
+
+def test_the_command_gives_each_parser_the_whole_count_unless_told_otherwise(capsys) -> None:
+    only = ["--only", "signed records", "RPC requests", "--count", "40"]
+    assert mutants.main(only) == 0
+    assert "80 mutants" in capsys.readouterr().out
+    assert mutants.main([*only, "--in-all"]) == 0
+    assert "40 mutants" in capsys.readouterr().out
 
 
 def test_what_is_no_named_error_is_a_crash() -> None:

@@ -27,6 +27,10 @@ PARSERS = {
     "mqtt": "MQTT packets",
     "cbor": "signed CBOR frames",
 }
+BLE = "ble"
+"""The firmware's link that `_mutant_boards` runs, with the program of its test."""
+
+_TITLES = {**PARSERS, BLE: "BLE link"}
 HEAP_KIB = 512
 """The firmware comes as sources here, which is what most of it is for."""
 
@@ -69,7 +73,7 @@ class BoardTally:
         common = sorted(self.names.items(), key=lambda item: -item[1])[:6]
         rate = self.count / self.seconds if self.seconds else 0
         return (
-            f"{PARSERS[self.name]:18} {self.count:>9,} {crashed:>7,} {self.forged:>6,}"
+            f"{_TITLES[self.name]:18} {self.count:>9,} {crashed:>7,} {self.forged:>6,}"
             f" {self.grown_bytes:>10,} {rate:>9,.0f}  "
             + ", ".join(f"{name} {n:,}" for name, n in common)
         )
