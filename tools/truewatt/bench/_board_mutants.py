@@ -13,12 +13,13 @@ from typing import IO
 
 from nacl.signing import SigningKey
 
-from truewatt.bench._board_mutants_script import BOARD
+from truewatt.bench._board_mutants_script import BOARD, CHIP, MPY
 from truewatt.toolchain import micropython
 from truewatt.toolchain.errors import ToolchainError
 from truewatt.toolchain.paths import project_root
 from wireformat import codes, identity
 from wireformat.control import Ack, Beacon, Certificate, Command
+from wireformat.release import Release
 from wireformat.schema import Record, Unsigned
 
 PARSERS = {
@@ -102,11 +103,22 @@ def _frames() -> Iterator[str]:
         (paper, _OPERATOR),
         (ack, _ACK),
         (Beacon(nonce=_NONCE, time_ms=_NOW_S * 1000), _ACK),
+        (_release(), _OPERATOR),
     ]
     for record, key in rows:
         unsigned = Unsigned(record, bytes(key.verify_key), _CHAIN)
         signature = key.sign(unsigned.to_be_signed).signature
         yield f"{record.CODE}:{unsigned.with_signature(signature).hex()}"
+    # A piece of firmware is unsigned: its file, whether it is the last, offset, bytes.
+    yield f"{codes.PIECE}:{bytes((1, 0, 0, 0)).hex()}{_RECORD.hex()}"
+
+
+def _release() -> Release:
+    """For the board that the program plays."""
+    return Release(
+        version="0.2.0", index=2, role=codes.METER, chip=CHIP, mpy=MPY, micropython=[1, 20, 0],
+        files=3, size=4096, listing=bytes(range(32)),
+    )  # fmt: skip
 
 
 def _written(file: IO[str]) -> str:
