@@ -36,9 +36,9 @@ def hostile(seeds: list[bytes]) -> st.SearchStrategy[bytes]:
 
 
 @pytest.mark.parametrize("name", names())
-def test_only_named_errors_come_out(parsers, name):
+def test_only_named_errors_come_out(parsers, name, caplog):
     target = parsers[name]
-    logging.getLogger("gateway").setLevel(logging.CRITICAL)
+    caplog.set_level(logging.CRITICAL, "gateway")
 
     @settings(
         max_examples=40 if name in SLOW else 150,
