@@ -1,19 +1,36 @@
 """The fault campaign in its short form; and that its accounts would show what it looks for."""
 
 import random
+import struct
 
 import pytest
 
+from gateway.attest.keys import device_signer
 from gateway.store import Store
 from gateway.store.database import Database
+from truewatt.bench._ingest_load import START_S
 from truewatt.bench.faults.cli import FAULTS, campaign
 from truewatt.bench.faults.disk import Disk, Op
 from truewatt.bench.faults.life import Life, check
-from truewatt.bench.faults.oracle import Device, Verdict, compare
+from truewatt.bench.faults.metered import undetected
+from truewatt.bench.faults.oracle import CHAIN, Device, Verdict, compare
+from truewatt.bench.faults.orders import Charger, Orders
+from truewatt.bench.faults.panel import crc
 from truewatt.bench.faults.tally import Plan, Tally, row
 from wireformat.chained import Reading
 
 SEED = 1
+
+TRIED = {
+    "sigkill": {"misattributed", "unsigned", "expired"},
+    "power": {"misattributed"},
+    "broker": {"misattributed", "unsigned"},
+    "unplug": {"misattributed", "unsigned", "expired"},
+    "bits": {"misattributed", "unsigned"},
+    "clock": {"misattributed", "unsigned", "expired"},
+    "full": {"misattributed"},
+}
+"""What each fault offers, so that a 0 in its column says something."""
 
 
 @pytest.mark.slow
@@ -22,6 +39,8 @@ def test_nothing_acked_is_lost(name):
     tally = campaign(name, FAULTS[name].short, SEED, told=lambda _: None)
     assert tally.passed, (tally.verdict, tally.examples, tally.recoveries_ms)
     assert tally.count >= FAULTS[name].short
+    assert tally.tried == TRIED[name]
+    assert (tally.wrong is None) == (name != "bits")
 
 
 def test_a_store_that_does_not_wait_for_its_medium_is_found_out(monkeypatch):
@@ -101,3 +120,57 @@ def test_nothing_done_and_nothing_acked_is_no_pass():
 
 def test_the_same_seed_and_number_give_the_same_fault(tmp_path):
     assert Plan(5, 3, tmp_path).rng_name(4) == Plan(2, 3, tmp_path, first=4).rng_name(4)
+
+
+def test_a_fault_that_offered_nothing_shows_a_dash_and_what_it_found_all_the_same():
+    tally = Tally("power", count=1, acked=1, tried={"unsigned"})
+    line = tally.to_json()
+    assert (line["unsigned"], line["expired"], line["misattributed"]) == (0, None, None)
+    assert " - " in row(line)
+    tally.found(Verdict(expired=1), "here")
+    assert tally.to_json()["expired"] == 1
+
+
+@pytest.fixture
+def ordered(tmp_path):
+    """Commands, their charger, a store to keep them in, and the time, ms."""
+    now_ms = [(START_S + 10**6) * 1000]
+    charger = Charger(lambda: now_ms[0])
+    orders = Orders(charger, device_signer(tmp_path, "c1", CHAIN), b"c" * 32, lambda: now_ms[0], 1)
+    store = Store.open(tmp_path / "gateway.db")
+    yield orders, store, now_ms
+    store.close()
+
+
+def set_limit(charger, tenths):
+    request = struct.pack(">BHHBH", 16, 261, 1, 2, tenths)
+    assert charger.answer(request, 1e9) == request[:5]
+
+
+def test_a_limit_that_is_set_after_its_commands_time_is_found(ordered):
+    orders, store, now_ms = ordered
+    good_for_a_while = next(seed for seed in range(99) if random.Random(seed).random() > 0.7)
+    command = orders.keep(store, random.Random(good_for_a_while))
+    tenths = command.value * 10 // 230
+    now_ms[0] = 1000 * (command.expires_s + orders.grace_s)
+    set_limit(orders.charger, tenths)
+    assert orders.look(store, Tally("unplug")).clean
+    now_ms[0] += 1000
+    assert orders.held() == Verdict(expired=1)
+    set_limit(orders.charger, 160)
+    assert orders.held().clean
+    assert orders.look(store, Tally("unplug")).clean, "the default may be set at any time"
+    set_limit(orders.charger, tenths)
+    assert orders.look(store, Tally("unplug")) == Verdict(expired=1)
+
+
+def test_crc_16_finds_what_the_expected_figure_takes_for_granted():
+    rng, frame = random.Random(SEED), bytes(range(100))
+    for errors in (1, 2, 3, 5, 7):
+        for _ in range(500):
+            spoiled = int.from_bytes(frame, "big")
+            for bit in rng.sample(range(800), errors):
+                spoiled ^= 1 << bit
+            assert crc(spoiled.to_bytes(100, "big")) != crc(frame)
+    assert undetected(165, 1e-3) == pytest.approx(1.1e-6, rel=0.05)
+    assert undetected(165, 0.0) == 0

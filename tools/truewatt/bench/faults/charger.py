@@ -15,14 +15,12 @@ from pathlib import Path
 
 from nacl.signing import SigningKey
 
-from gateway.admit import Board
 from gateway.attest.devices import make_bus, places
 from gateway.attest.keys import device_signer
 from gateway.attest.obey import Trust
 from gateway.collect.collector import Collector
 from gateway.collect.errors import CollectError
 from gateway.config import BusConfig, MeterConfig
-from gateway.directory import Entry
 from gateway.guarded_clock import GuardedClock
 from gateway.profiles import find_profile
 from ledger import setup
@@ -30,6 +28,7 @@ from ledger.clock import Clock
 from truewatt.bench._ingest_load import START_S
 from truewatt.bench.faults.collecting import tools
 from truewatt.bench.faults.oracle import CHAIN, Verdict
+from truewatt.bench.faults.orders import LEAST_DA, MOST_DA, trusted
 from truewatt.bench.faults.tally import Plan, Progress, Tally
 from truewatt.bench.faults.zygote import Shift, shifted
 from truewatt.emulator.commercial import EmulatedActuator, Measured, MeterLine
@@ -40,7 +39,7 @@ from wireformat.control import Command
 from wireformat.registry import open_signed
 
 _ROOT, _CONTROL = b"r" * 32, b"c" * 32
-_SPEED, _AREA, _SERIAL = 60.0, 1, 5
+_SPEED, _AREA = 60.0, 1
 VALID_S = 40
 """Of the run's clock; at this speed less than a second."""
 
@@ -48,9 +47,6 @@ GRACE_S = 30
 """Within this a command that has ended must be undone: one visit, of the run's clock."""
 
 _CHARGER = MeterConfig(31, "c1", "ev_charger", phases=1, max_power_w=11_040)
-_LEAST_DA, _MOST_DA = 65, 160
-"""Limits in tenths of an ampere; not among them what the charger falls back to by itself (6 A)."""
-
 _VOLTS = 230
 
 
@@ -66,19 +62,7 @@ class _World:
         clock.watch(lambda: (block_ms, False))
         self.tools = replace(tools(folder, [], _SPEED), clock=clock, time_is_sound=lambda: True)
         self.signer = device_signer(folder, "c1", CHAIN)
-        control = setup.certify(
-            _ROOT,
-            CHAIN,
-            role=codes.CONTROL,
-            area=_AREA,
-            public_key=bytes(SigningKey(_CONTROL).verify_key),
-            serial=_SERIAL,
-            expires_s=START_S + 10**9,
-        )
-        its = self.tools.directory
-        its.set_control(_SERIAL, control)
-        board = Board(self.signer.address, self.signer.public_key, codes.ATTESTED, 1, 1)
-        its.put(Entry(board, None, True))
+        trusted(self.tools.directory, self.signer, _ROOT, _CONTROL, _AREA)
         self.device = EmulatedActuator(find_profile("ev_charger"), 31, self.true.mono_ms, phases=1)
         values = Measured([230.0], [1000.0], 50_000).values(self.device.profile)
         self.device.measure(values)
@@ -171,7 +155,7 @@ async def _one(
     """A command that is over already, or ends soon; the clock jumps before, during or after it."""
     stale = rng.random() < 0.4
     # No two in a row are the same.
-    value_w = (_LEAST_DA + number * 7 % (_MOST_DA - _LEAST_DA)) * _VOLTS // 10
+    value_w = (LEAST_DA + number * 7 % (MOST_DA - LEAST_DA)) * _VOLTS // 10
     command, data = world.command(number, value_w, -rng.randint(1, 300) if stale else VALID_S)
     shift_ms = jump_ms(rng) if rng.random() < 0.8 else 0
     delay_s = rng.uniform(0, 0.03)
@@ -217,3 +201,4 @@ def _account(world: _World, count: int, tally: Tally) -> None:
     tally.acked += len(outcomes)
     tally.note("outcomes signed", len(outcomes))
     tally.note("commands", count)
+    tally.tried |= {"expired"} if world.stale else set()

@@ -98,6 +98,9 @@ def _conclude(lines: list[dict[str, Any]]) -> int:
         notes = ", ".join(f"{name} {count:,}" for name, count in line["notes"].items())
         if notes:
             print(f"  {line['fault']}: {notes}")
+        if line["wrong"] is not None:
+            print(f"  {line['fault']}: wrong values by chance: {line['wrong']} signed,"
+                  f" {line['wrong_expected']:.2g} expected")  # fmt: skip
         for example in line["examples"]:
             print(f"  {line['fault']} BROKEN {example}", file=sys.stderr)
     failed = [line["fault"] for line in lines if not line["passed"]]
@@ -109,7 +112,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="truewatt bench faults",
         description=f"{__doc__}\n\nfaults, and how often each is done:\n{_HELP}",
-        epilog="Boards sign and keep an account of their own: what was acked must be held, once,\n"
+        epilog="A dash: the fault offered nothing that could be counted there.\n"
+        "Boards sign and keep an account of their own: what was acked must be held, once,\n"
         "word for word, under its signer's name. Exit code 1 if anything was not.\n\n"
         "example: truewatt bench faults --only power full --seed 7 --json faults.json",
         formatter_class=argparse.RawDescriptionHelpFormatter,

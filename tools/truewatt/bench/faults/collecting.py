@@ -45,10 +45,13 @@ def tools(folder: Path, devices: Iterable[Device], speed: float) -> Tools:
     )
 
 
-def look(store: Store, devices: Iterable[Device], foreign: int = 0) -> Verdict:
-    """Hold the store against the boards' account."""
-    devices = list(devices)
+def look(
+    store: Store, devices: Iterable[Device], foreign: int = 0, others: Iterable[bytes] = ()
+) -> Verdict:
+    """Hold the store against the boards' account; `others` have an account elsewhere."""
+    devices, others = list(devices), set(others)
     rows = store.database.all("SELECT device, epoch, seq, code, data FROM records")
+    rows = [row for row in rows if row[0] not in others]
     verdict = compare(devices, rows, {device.address: device.acked for device in devices})
     verdict.misattributed += foreign
     return verdict

@@ -14,7 +14,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from truewatt.bench._ingest_load import AREA
-from truewatt.bench.faults.oracle import Device
+from truewatt.bench.faults.oracle import FORGED_SHARE, Device, forgery
 from wireformat import mqtt_map as m
 from wireformat.chained import Reading
 from wireformat.errors import WireError
@@ -24,9 +24,6 @@ WINDOW = 48
 
 AGAIN_S = 0.5
 """After this long without an ack a board sends again what it holds."""
-
-FORGED_SHARE = 0.03
-"""Of what is published, what nobody signed: a record with a bit flipped somewhere."""
 
 _TICK_S = 0.01
 
@@ -110,7 +107,7 @@ class Fleet:
         if at == len(device.journal):
             device.sign()
         if self._rng.random() < FORGED_SHARE:
-            self._publish(device, self._forgery(device.journal[at]))
+            self._publish(device, forgery(device.journal[at], self._rng))
             self.forged += 1
         self._publish(device, device.journal[at])
         self._sent[device.address] = at + 1
@@ -119,12 +116,6 @@ class Fleet:
         assert self._client is not None
         payload = bytes((Reading.CODE,)) + data
         self._client.publish(m.topic(AREA, device.address, m.REC), payload, 1)
-
-    def _forgery(self, data: bytes) -> bytes:
-        """The next record, but for one bit: its values, its place, or its signature."""
-        forged = bytearray(data)
-        forged[self._rng.randrange(len(data))] ^= 1 << self._rng.randrange(8)
-        return bytes(forged)
 
     def _told(self, message: paho.MQTTMessage) -> None:
         try:

@@ -47,6 +47,7 @@ class _Medium:
 def run(plan: Plan, progress: Progress) -> Tally:
     """As many times as planned, `A_LIFE` of them on each store."""
     tally = Tally("full")
+    tally.tried.add("misattributed")
     done = 0
     while done < plan.count:
         first = plan.first + done

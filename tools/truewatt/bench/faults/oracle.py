@@ -5,6 +5,7 @@ It knows nothing of the gateway but its signed acks, and believes the store for 
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
@@ -19,6 +20,9 @@ from wireformat.errors import WireError
 from wireformat.registry import open_signed
 
 CHAIN = load.CHAIN
+
+FORGED_SHARE = 0.03
+"""Of what is offered, what nobody signed: a record with a bit flipped somewhere."""
 
 Place = tuple[int, int]
 Row = tuple[bytes, int, int, int, bytes]
@@ -61,6 +65,13 @@ class Device:
             return False
         self.acked = max(self.acked, ack.seq)
         return True
+
+
+def forgery(data: bytes, rng: random.Random) -> bytes:
+    """A record, but for one bit: its values, its place, or its signature."""
+    forged = bytearray(data)
+    forged[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+    return bytes(forged)
 
 
 @dataclass

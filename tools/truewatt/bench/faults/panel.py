@@ -7,6 +7,7 @@ answer, and an ack that is not genuine moves nothing.
 from __future__ import annotations
 
 import asyncio
+import random
 import struct
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,7 +16,7 @@ from pathlib import Path
 from pymodbus.framer import FramerRTU
 
 from gateway.tickets import unwrapped
-from truewatt.bench.faults.oracle import Device
+from truewatt.bench.faults.oracle import FORGED_SHARE, Device, forgery
 from truewatt.emulator.wires.tty import Tty
 from wireformat import codes
 from wireformat import modbus_map as m
@@ -34,10 +35,18 @@ def crc(data: bytes) -> bytes:
 
 
 class Panel:
-    """One board at one address. `foreign`: acks that were not for its records."""
+    """One board at one address. `foreign`: acks that were not for its records.
 
-    def __init__(self, device: Device, gateway_key: bytes) -> None:
+    `forging`: now and then it offers, in place of a record, one that nobody signed.
+    """
+
+    def __init__(
+        self, device: Device, gateway_key: bytes, forging: random.Random | None = None
+    ) -> None:
         self.device, self._gateway_key = device, gateway_key
+        self._forging, self.forged = forging, 0
+        self._forgery = (-1, b"", 0)
+        """(seq, what is offered in its place, how often it still is)"""
         self._cursor = (0, 0)
         self._frames: list[tuple[int, int, int]] = []
         self._parts: dict[int, bytearray] = {}
@@ -85,7 +94,23 @@ class Panel:
         if at >= len(self.device.journal):
             return [0]
         data = self.device.journal[at]
+        if self._forging is not None:
+            data = self._offered(at, data, self._forging)
         return [len(data), Reading.CODE, *m.to_words(data)]
+
+    def _offered(self, at: int, data: bytes, rng: random.Random) -> bytes:
+        """Now and then a forgery in place of `data`, a few times over: the gateway asks again, and
+        what reads otherwise the second time it takes for noise."""
+        known, forged, left = self._forgery
+        if known == at and left:
+            self._forgery = (at, forged, left - 1)
+            return forged
+        if rng.random() >= FORGED_SHARE:
+            return data
+        self.forged += 1
+        forged = forgery(data, rng)
+        self._forgery = (at, forged, rng.randint(0, 3))
+        return forged
 
     def _take(self, words: list[int]) -> None:
         """A chunk for the inbox; a whole frame is judged once."""

@@ -51,6 +51,7 @@ class _Log:
 def run(plan: Plan, progress: Progress) -> Tally:
     """As many cuts as planned, spread over a store's life."""
     tally = Tally("power")
+    tally.tried.add("misattributed")
     life, log = _live(plan)
     tally.note("writes of the life", len(log.ops))
     order = sorted(range(plan.first, plan.first + plan.count), key=lambda n: _place(n, log))

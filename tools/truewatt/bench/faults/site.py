@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -19,6 +20,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from gateway.attest.keys import device_signer, enrolment
+from gateway.config import MeterConfig
 from gateway.registry_view import DEVICE, LAST
 from gateway.store import Store
 from gateway.store.database import STORE_FILE
@@ -28,11 +31,13 @@ from ledger.contracts import objects
 from ledger.rpc.client import RpcClient, wait_for_tx
 from truewatt.bench._ingest_load import AREA, CHANNELS, START_S
 from truewatt.bench._processes import child, free_port
+from truewatt.bench.faults import orders
 from truewatt.bench.faults.oracle import CHAIN, Device, Row
+from truewatt.bench.faults.orders import Orders
 from truewatt.lifeline import dies_with_us
 from truewatt.toolchain import debian_tool
 from wireformat import codes
-from wireformat.control import Enrolment
+from wireformat.control import Command, Enrolment
 
 SPEED = 30.0
 SHIFT_S = 1_500_000
@@ -41,6 +46,8 @@ SHIFT_S = 1_500_000
 PATIENCE_S = 30.0
 NAMES = ("operator", "validator", "control", "gateway", "installer")
 KEEP_DAYS = 90
+
+_CHARGER = MeterConfig(orders.ADDRESS, orders.NAME, orders.PROFILE, phases=orders.PHASES)
 
 
 class Broker:
@@ -82,7 +89,7 @@ class Broker:
 class Site:
     """`with Site(folder, devices) as site:` ledger and broker run, the boards are enrolled."""
 
-    def __init__(self, folder: Path, devices: Sequence[Device]) -> None:
+    def __init__(self, folder: Path, devices: Sequence[Device], commanded: bool = False) -> None:
         self.folder, self.devices = folder, devices
         self.clock = Clock.starting_at((START_S + SHIFT_S) * 1000, SPEED)
         self._seeds = {name: keys.create_seed(folder / f"{name}.key") for name in NAMES}
@@ -92,6 +99,14 @@ class Site:
         self._url = ""
         self._zygote: subprocess.Popen[str]
         self.gateway_pid = 0
+        self.orders = self._orders() if commanded else None
+
+    def _orders(self) -> Orders:
+        (self.folder / "data").mkdir(mode=0o700)
+        self._signer = device_signer(self.folder / "data", orders.NAME, CHAIN)
+        charger = orders.Charger(self.clock.unix_ms)
+        control = self._seeds["control"]
+        return Orders(charger, self._signer, control, self.clock.unix_ms, SPEED)
 
     def __enter__(self) -> Site:
         self._found()
@@ -101,6 +116,11 @@ class Site:
         self._start_ledger(env)
         asyncio.run(self._enrol())
         self._write_config()
+        if self.orders is not None:
+            line = orders.ChargerLine(self.folder / "charger", self.orders.charger)
+            thread = orders.ChargerThread(line)
+            thread.start()
+            self._stack.callback(thread.stop)
         os.environ[ENV] = env[ENV]
         self._stack.callback(os.environ.pop, ENV, None)
         words = ["truewatt.bench.faults.zygote", str(self.folder)]
@@ -167,24 +187,29 @@ class Site:
         return (self.folder / f"{name}.log").open("ab")
 
     async def _enrol(self) -> None:
+        signed = [self._enrolment(device) for device in self.devices]
+        if self.orders is not None:
+            signed.append(enrolment(self._signer, _CHARGER, 1))
         async with RpcClient(self._url) as client:
-            for nonce, device in enumerate(self.devices, 1):
-                record = Enrolment(
-                    public_key=device.public_key,
-                    role=codes.METER,
-                    channels=[[codes.LOAD, codes.GRID], [codes.GENERATION, codes.SOLAR]][:CHANNELS],
-                    hardware_id=b"\x01\x02",
-                    firmware="0.1.0",
-                    relays=2,
-                    fixed_limit_w=None,
-                )
-                enrolment = setup.seal(record, bytes(device.key), CHAIN)
-                body = setup.EnrolBody(enrolment=enrolment, area=AREA, section=b"")
+            for nonce, data in enumerate(signed, 1):
+                body = setup.EnrolBody(enrolment=data, area=AREA, section=b"")
                 tx = setup.build_tx(self._seeds["installer"], CHAIN, nonce, body)
                 taken = await client.broadcast_tx_sync(tx)
                 if taken.code:
                     raise RuntimeError(f"the ledger refused an enrolment: {taken.log}")
                 await wait_for_tx(client, taken.id, 0.05, 400)
+
+    def _enrolment(self, device: Device) -> bytes:
+        record = Enrolment(
+            public_key=device.public_key,
+            role=codes.METER,
+            channels=[[codes.LOAD, codes.GRID], [codes.GENERATION, codes.SOLAR]][:CHANNELS],
+            hardware_id=b"\x01\x02",
+            firmware="0.1.0",
+            relays=2,
+            fixed_limit_w=None,
+        )
+        return setup.seal(record, bytes(device.key), CHAIN)
 
     def _write_config(self) -> None:
         root = keys.public_key(self._seeds["operator"]).hex()
@@ -193,7 +218,16 @@ class Site:
             f'ack_certificate = "ack.cert"\nkeep_days = {KEEP_DAYS}\n'
             f'[ledger]\nrpc = "{self._url}"\nchain_id = "{CHAIN}"\noperator_root = "{root}"\n'
             f'genesis = "ledger/genesis.json"\n[mqtt]\nhost = "127.0.0.1"\n'
-            f"port = {self.broker.port}\n"
+            f"port = {self.broker.port}\n{self._bus()}"
+        )
+
+    def _bus(self) -> str:
+        if self.orders is None:
+            return ""
+        return (
+            f'[[bus]]\nname = "plant"\nport = "{self.folder}/charger"\nbaud = 115200\n'
+            f'timeout_ms = 300\n[[bus.meter]]\nname = "{orders.NAME}"\n'
+            f'address = {orders.ADDRESS}\nprofile = "{orders.PROFILE}"\nphases = {orders.PHASES}\n'
         )
 
     # ---- the gateway ---------------------------------------------------------------------------
@@ -238,10 +272,31 @@ class Site:
     # ---- looking -------------------------------------------------------------------------------
 
     def rows(self) -> list[Row]:
-        """What the store holds, read beside the gateway."""
+        """What the store holds of the boards, read beside the gateway."""
+        not_a_board = b"" if self.orders is None else self.orders.address
+        sql = "SELECT device, epoch, seq, code, data FROM records WHERE device != ?"
         store = self.store()
         try:
-            return store.database.all("SELECT device, epoch, seq, code, data FROM records")
+            return store.database.all(sql, (not_a_board,))
+        finally:
+            store.close()
+
+    def keep_order(self, rng: random.Random) -> Command:
+        """A command comes, and the gateway dies before it brought it: it must not run now."""
+        assert self.orders is not None
+        assert not self.gateway_pid, "a command must not race the gateway"
+        store = Store.open(self.folder / "data" / STORE_FILE)
+        try:
+            return self.orders.keep(store, rng)
+        finally:
+            store.close()
+
+    def order_has_ended(self, command: Command) -> bool:
+        """Whether the gateway is through with it."""
+        assert self.orders is not None
+        store = self.store()
+        try:
+            return self.orders.has_ended(store, command)
         finally:
             store.close()
 

@@ -14,6 +14,10 @@ from truewatt.bench.faults.oracle import Verdict
 TELL_EVERY_S = 5.0
 
 
+ONLY_IF_TRIED = ("misattributed", "unsigned", "expired")
+"""Columns in which a 0 says nothing unless the fault offered what belongs there."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """How often a fault is done, with which seed, and where its files may lie.
@@ -33,7 +37,11 @@ class Plan:
 
 @dataclass
 class Tally:
-    """`count` faults were done. `recoveries_ms`: from the fault's end to work going on."""
+    """`count` faults were done. `recoveries_ms`: from the fault's end to work going on.
+
+    `tried`: the columns of `ONLY_IF_TRIED` in which this fault could have found something; `wrong`:
+    signed values of meters that can't sign which differ from what they measured, None: not tried.
+    """
 
     name: str
     count: int = 0
@@ -41,6 +49,9 @@ class Tally:
     verdict: Verdict = field(default_factory=Verdict)
     recoveries_ms: list[float] = field(default_factory=list)
     limit_ms: float | None = None
+    tried: set[str] = field(default_factory=set)
+    wrong: int | None = None
+    wrong_expected: float = 0.0
     seconds: float = 0.0
     notes: dict[str, int] = field(default_factory=dict)
     examples: list[str] = field(default_factory=list)
@@ -48,6 +59,8 @@ class Tally:
     def found(self, verdict: Verdict, where: str) -> None:
         """Add what a comparison showed."""
         self.verdict += verdict
+        # What was found can't stay behind a dash.
+        self.tried |= {name for name in ONLY_IF_TRIED if getattr(verdict, name)}
         if not verdict.clean and len(self.examples) < 5:
             self.examples.append(f"{where}: {verdict}")
 
@@ -74,6 +87,9 @@ class Tally:
             "count": self.count,
             "acked": self.acked,
             **asdict(self.verdict),
+            **{name: None for name in ONLY_IF_TRIED if name not in self.tried},
+            "wrong": self.wrong,
+            "wrong_expected": None if self.wrong is None else self.wrong_expected,
             "recovery_p50_ms": round(waits[len(waits) // 2], 1) if waits else None,
             "recovery_max_ms": round(self.slowest_ms, 1) if waits else None,
             "recovery_limit_ms": self.limit_ms,
@@ -86,7 +102,7 @@ class Tally:
 
 HEAD = (
     f"{'fault':10} {'count':>9} {'acked':>9} {'lost':>5} {'twice':>5} {'misattr':>7} {'unsign':>6}"
-    f" {'expired':>7} {'broken':>6} {'recovery p50/max ms':>20} {'limit':>6} {'s':>6}"
+    f" {'expired':>7} {'broken':>6} {'wrong':>5} {'recovery p50/max ms':>20} {'limit':>6} {'s':>6}"
 )
 
 
@@ -98,10 +114,15 @@ def row(line: dict[str, Any]) -> str:
     limit = "-" if line["recovery_limit_ms"] is None else f"{line['recovery_limit_ms']:,.0f}"
     return (
         f"{line['fault']:10} {line['count']:>9,} {line['acked']:>9,} {line['lost']:>5}"
-        f" {line['duplicated']:>5} {line['misattributed']:>7} {line['unsigned']:>6}"
-        f" {line['expired']:>7} {line['broken']:>6} {times:>20} {limit:>6} {line['seconds']:>6,.0f}"
+        f" {line['duplicated']:>5} {_cell(line, 'misattributed'):>7} {_cell(line, 'unsigned'):>6}"
+        f" {_cell(line, 'expired'):>7} {line['broken']:>6} {_cell(line, 'wrong'):>5}"
+        f" {times:>20} {limit:>6} {line['seconds']:>6,.0f}"
         f"  {'pass' if line['passed'] else 'FAIL'}"
     )
+
+
+def _cell(line: dict[str, Any], name: str) -> str:
+    return "-" if line[name] is None else str(line[name])
 
 
 class Progress:

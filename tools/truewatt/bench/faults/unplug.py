@@ -1,7 +1,7 @@
 """A serial adapter is pulled in the middle of its traffic, and put back under the same name.
 
 Several buses side by side, each with boards that record all the time; the collector is the
-gateway's own.
+gateway's own. On one more bus is a charger, whose commands end while it can't be reached.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from gateway.config import BusConfig, DeviceConfig
 from truewatt.bench.faults.collecting import GATEWAY_KEY, look, tools
 from truewatt.bench.faults.oracle import Device, Verdict
 from truewatt.bench.faults.panel import Line, Panel
+from truewatt.bench.faults.plant import PATIENCE_S, PLUGGED_S, Plant, gone_s
 from truewatt.bench.faults.tally import Plan, Progress, Tally
 
 BUSES, BOARDS = 4, 2
@@ -24,9 +25,7 @@ RECOVERY_LIMIT_MS = 5000
 """Issue: back in 5 s."""
 
 _SPEED = 20.0
-_RECORD_S, _PLUGGED_S, _PATIENCE_S = 0.05, 0.3, 20.0
-_GONE_S, _LONG_GONE_S, _LONG_SHARE = (0.0, 0.5), (4.0, 9.0), 0.05
-"""Mostly pulled for a moment; now and then so long that the gateway looks but seldom."""
+_RECORD_S = 0.05
 
 
 def run(plan: Plan, progress: Progress) -> Tally:
@@ -38,7 +37,10 @@ def run(plan: Plan, progress: Progress) -> Tally:
 
 async def _run(plan: Plan, progress: Progress, tally: Tally) -> None:
     devices = [Device(number) for number in range(BUSES * BOARDS)]
-    panels = [Panel(device, GATEWAY_KEY) for device in devices]
+    panels = [
+        Panel(device, GATEWAY_KEY, random.Random(f"forge {plan.rng_name(plan.first + at)}"))
+        for at, device in enumerate(devices)
+    ]
     lines = [
         Line(plan.folder / f"tty{bus}", panels[BOARDS * bus : BOARDS * (bus + 1)])
         for bus in range(BUSES)
@@ -53,17 +55,28 @@ async def _run(plan: Plan, progress: Progress, tally: Tally) -> None:
         line.plug()
     collector = Collector(its, configs)
     tasks = [asyncio.create_task(collector.run()), asyncio.create_task(_record(devices))]
+    plant = Plant(plan.folder, its)
+    tasks += plant.start()
     numbers = iter(range(plan.first, plan.first + plan.count))
-    await asyncio.gather(*(_bus(plan, line, numbers, tally, progress) for line in lines))
+    faults = [_bus(plan, line, numbers, tally, progress) for line in lines]
+    await asyncio.gather(plant.faults(plan, numbers, tally, progress), *faults)
     await _drain(devices, tally)
+    await plant.ends(tally)
     for task in tasks:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+    plant.line.pull()
     for line in lines:
         line.pull()
+    tally.note("forgeries among the records", sum(panel.forged for panel in panels))
+    tally.tried |= {"misattributed", "unsigned"}
     tally.acked = sum(device.acked + 1 for device in devices)
-    tally.found(look(its.store.store, devices, sum(p.foreign for p in panels)), "the end")
+    foreign = sum(panel.foreign for panel in panels)
+    tally.found(look(its.store.store, devices, foreign, [plant.orders.address]), "the end")
+    tally.found(plant.orders.look(its.store.store, tally), "commands")
+    for reason, count in its.store.store.refusals().items():
+        tally.note(f"refused as {reason}", count)
     its.store.close()
 
 
@@ -80,16 +93,14 @@ async def _bus(
 ) -> None:
     for number in numbers:  # shared by the buses
         rng = random.Random(plan.rng_name(number))
-        await asyncio.sleep(rng.uniform(0, _PLUGGED_S))
+        await asyncio.sleep(rng.uniform(0, PLUGGED_S))
         line.pull()
-        long = rng.random() < _LONG_SHARE
-        tally.note("gone for seconds", int(long))
-        await asyncio.sleep(rng.uniform(*(_LONG_GONE_S if long else _GONE_S)))
+        await asyncio.sleep(gone_s(rng, tally))
         line.plug()
         took_s = await _until_acked(line)
         if took_s is None:
-            tally.found(Verdict(broken=1), f"unplug {number}: no ack in {_PATIENCE_S} s")
-        tally.recoveries_ms.append(1000 * (took_s or _PATIENCE_S))
+            tally.found(Verdict(broken=1), f"unplug {number}: no ack in {PATIENCE_S} s")
+        tally.recoveries_ms.append(1000 * (took_s or PATIENCE_S))
         tally.count += 1
         progress(tally.count)
 
@@ -100,7 +111,7 @@ async def _until_acked(line: Line) -> float | None:
     started_s = time.monotonic()
     while any(panel.progress == before[at] for at, panel in line.panels.items()):
         await asyncio.sleep(0.005)
-        if time.monotonic() - started_s > _PATIENCE_S:
+        if time.monotonic() - started_s > PATIENCE_S:
             return None
     return time.monotonic() - started_s
 
@@ -108,7 +119,7 @@ async def _until_acked(line: Line) -> float | None:
 async def _drain(devices: list[Device], tally: Tally) -> None:
     """All that was signed up to the last fault arrives."""
     ends = [len(device.journal) - 1 for device in devices]
-    for _ in range(int(_PATIENCE_S / 0.05)):
+    for _ in range(int(PATIENCE_S / 0.05)):
         if all(d.acked >= end for d, end in zip(devices, ends, strict=True)):
             return
         await asyncio.sleep(0.05)
