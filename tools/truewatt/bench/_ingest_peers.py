@@ -15,6 +15,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from truewatt.bench._figures import progress
+from truewatt.bench._gateway_rows import Row
 from truewatt.bench._ingest_load import AREA
 from truewatt.bench._ingest_run import Load, Run, Stuck, expect
 from truewatt.bench._processes import child, free_port, mosquitto
@@ -24,8 +25,9 @@ THINGSBOARD = "thingsboard-gateway==3.8.5"
 INSTALL_S = 240.0
 
 
-def measure(folder: Path, load: Load, part: Path, count: int) -> None:
-    """Print a line for each."""
+def measure(folder: Path, load: Load, part: Path, count: int) -> list[Row]:
+    """Print a line for each, and return them: figures without a bar."""
+    rows = []
     print("\npeers, same load, same machine")
     measures: list[tuple[str, Callable[[], float]]] = [
         ("bare paho, Mosquitto: no check, no store", lambda: _paho(folder / "paho", part, count)),
@@ -35,9 +37,13 @@ def measure(folder: Path, load: Load, part: Path, count: int) -> None:
     for name, rate in measures:
         progress(name)
         try:
-            print(f"  {name:54} {rate():>10,.0f} /s", flush=True)
+            figure = f"{rate():,.0f}"
+            print(f"  {name:54} {figure:>10} /s", flush=True)
         except (Stuck, OSError, RuntimeError, subprocess.SubprocessError) as error:
             print(f"  {name:54} {'none':>10}  {str(error)[-200:]}", flush=True)
+            figure = "none"
+        rows.append(Row(name.partition(":")[0], figure, "/s"))
+    return rows
 
 
 def _paho(folder: Path, part: Path, count: int) -> float:

@@ -3,6 +3,8 @@
 import os
 from dataclasses import dataclass
 
+from truewatt.bench._gateway_rows import Row
+
 Figures = dict[str, float]
 
 RATE_LIMIT = 8000
@@ -20,38 +22,42 @@ class Limits:
     growth: float = GROWTH_LIMIT
 
 
-Row = tuple[str, str, str, bool]
-
-
 def print_report(
     full: Figures,
     half: Figures | None,
     rows: list[Figures] | None = None,
     limits: Limits | None = None,
-) -> bool:
-    """Print the tables; whether all bars are met."""
+) -> list[Row]:
+    """Print the tables, and return the bars."""
     rate = full["committed"] / full["busy_s"]
     table: list[Row] = [
-        ("sustained, all committed", f"{rate:,.0f} /s", f">= {RATE_LIMIT:,}", rate >= RATE_LIMIT)
+        Row(
+            "sustained, all committed",
+            f"{rate:,.0f}",
+            "/s",
+            f">= {RATE_LIMIT:,}",
+            rate >= RATE_LIMIT,
+        )
     ]
     if half:
         p99_ms = half["p99_ms"]
         passed = p99_ms <= P99_LIMIT_MS
         name = f"p99 from receipt to commit, {HALF:,}/s"
-        table.append((name, f"{p99_ms:.0f} ms", f"<= {P99_LIMIT_MS}", passed))
+        table.append(Row(name, f"{p99_ms:.0f}", "ms", f"<= {P99_LIMIT_MS}", passed))
     rss_mb = max(one["rss_mb"] for one in (rows or [full]))
-    table.append(("memory, with its children", f"{rss_mb:.0f} MB", f"<= {RSS_LIMIT_MB}",
-                  rss_mb <= RSS_LIMIT_MB))  # fmt: skip
+    table.append(Row("memory, with its children", f"{rss_mb:.0f}", "MB", f"<= {RSS_LIMIT_MB}",
+                     rss_mb <= RSS_LIMIT_MB))  # fmt: skip
     if rows and limits and len(rows) > 2:
         table.append(_growth(rows, limits))
-    table.append(("refused", f"{full['refused']:,.0f}", "0", not full["refused"]))
+    table.append(Row("refused", f"{full['refused']:,.0f}", "", "0", not full["refused"]))
     print(f"\n{'figure':36} {'value':>14} {'limit':>10}")
-    for name, value, limit, passed in table:
-        print(f"{name:36} {value:>14} {limit:>10} {'pass' if passed else 'FAIL'}")
+    for row in table:
+        value, verdict = f"{row.value} {row.unit}".strip(), "pass" if row.passed else "FAIL"
+        print(f"{row.name:36} {value:>14} {row.limit:>10} {verdict}")
     if half:
         print(f"{f'p50 from receipt to commit, {HALF:,}/s':36} {half['p50_ms']:>11.0f} ms")
     print_cpu(full)
-    return all(row[3] for row in table)
+    return table
 
 
 def _growth(rows: list[Figures], limits: Limits) -> Row:
@@ -59,7 +65,7 @@ def _growth(rows: list[Figures], limits: Limits) -> Row:
     base_mb = next(row["rss_mb"] for row in rows if row["committed"] >= settled)
     growth = rows[-1]["rss_mb"] / base_mb - 1
     name = f"growth of it, to {rows[-1]['committed'] / 1e6:.1f} million"
-    return (name, f"{100 * growth:+.0f} %", f"<= {100 * limits.growth:.0f} %",
+    return Row(name, f"{100 * growth:+.0f}", "%", f"<= {100 * limits.growth:.0f} %",
             growth <= limits.growth)  # fmt: skip
 
 
