@@ -5,6 +5,8 @@ of its board, or nearly: looked at from that end it costs a request or two, and 
 turn in the chain comes all the same, and only then is it stored and acked.
 """
 
+import asyncio
+
 from gateway.admit import AdmissionRefused, Board
 from gateway.admit.admission import check_signature
 from gateway.admit.chain import Position
@@ -18,17 +20,22 @@ LOOK_BACK = 8
 
 
 class Ahead:
-    """Looks at one place on a bus; remembers up to where."""
+    """Looks at one place on a bus; remembers up to where. One look at a time: a visit's and a
+    command's are for the same records."""
 
     def __init__(self, tools: Tools, link: BoardLink) -> None:
         self._tools = tools
         self._link = link
         self._looked: Position = (0, 0)
+        self._turn = asyncio.Lock()
 
     async def look(self, board: Board, status: BoardStatus) -> None:
         """End those of the board's commands whose outcomes are there. Raises `CollectError`."""
-        if status.unacked <= LOOK_BACK:
-            return
+        if status.unacked > LOOK_BACK:
+            async with self._turn:
+                await self._look(board, status)
+
+    async def _look(self, board: Board, status: BoardStatus) -> None:
         store = self._tools.store
         awaited = await store.run(store.store.commands.awaited, board.address)
         seq = status.next_seq
@@ -40,7 +47,7 @@ class Ahead:
                 awaited.discard(outcome[0].command_id)
                 await store.run(store.store.commands.foretell, board.address, *outcome)
                 self._tools.on_records()
-        self._looked = (status.epoch, status.next_seq)
+        self._looked = max(self._looked, (status.epoch, status.next_seq))
 
     async def _outcome_at(self, board: Board, place: Position) -> tuple[Outcome, bytes] | None:
         """The outcome at `place`, truly signed; None for anything else: its turn will tell."""

@@ -92,6 +92,8 @@ class Place:
         self._deliverer = Deliverer(link, tools.clock, tools.tickets)
         self._puller = Puller(tools, link)
         self._ahead = Ahead(tools, link)
+        self._looking: asyncio.Task[None] | None = None
+        self._look_again = False
         self._watch: IdentityWatch | None = None
         self._settled: bytes | None = None
         self._acked: Head | None = None
@@ -118,11 +120,22 @@ class Place:
                 raise
             await self._deliverer.urgent(device, Certificate.CODE, control[1])
             await self._deliverer.urgent(device, Command.CODE, data)
-        await self._look_ahead(device)
+        self._look_soon(device)
+
+    def _look_soon(self, device: bytes) -> None:
+        """Where a backlog waits, ask for the outcome now: two boards may be read for long before
+        the next visit. The board's next command doesn't wait for that."""
+        self._look_again = True
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look_until_seen(device))
+
+    async def _look_until_seen(self, device: bytes) -> None:
+        while self._look_again:
+            self._look_again = False
+            await self._look_ahead(device)
 
     async def _look_ahead(self, device: bytes) -> None:
-        """Where a backlog waits, ask for the outcome now: two boards may be read for long before
-        the next visit. What goes wrong here is for that visit to say."""
+        """What goes wrong here is for the next visit to say."""
         status, board = self.seen.status, self._tools.directory.board(device)
         if board is None or status is None or status.unacked <= LOOK_BACK:
             return

@@ -237,7 +237,7 @@ class _Connection:
 class _Collector(MqttCollector):
     """Raises what is odd, in place of counting it."""
 
-    def _odd(self, error: CollectError) -> None:
+    def _odd(self, error: CollectError, times: int = 1) -> None:
         raise error
 
 
