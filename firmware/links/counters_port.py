@@ -8,7 +8,6 @@ from core.errors import ConfigError
 
 WRAP = 32000
 _FILTER = 80  # 1 us at 80 MHz: of some chips pulses are brief spikes
-_CF, _CF1 = 0, 1
 
 
 class PulseCounter:
@@ -53,19 +52,15 @@ def require() -> None:
 
 def open_port(metering: object) -> CountersPort:
     """The pins that `metering` (config.json) names."""
+    import esp32
     import machine
 
     require()
     sel = machine.Pin(metering.sel, machine.Pin.OUT, value=metering.sel_voltage)
-    cf, cf1 = _counter(_CF, metering.cf), _counter(_CF1, metering.cf1)
-    return CountersPort(cf, cf1, sel, metering.sel_voltage)
-
-
-def _counter(number: int, pin: int) -> PulseCounter:
-    import esp32
-    import machine
-
-    pin = machine.Pin(pin, machine.Pin.IN)
-    unit = esp32.PCNT(number, pin=pin, rising=esp32.PCNT.INCREMENT, filter=_FILTER, max=WRAP)
-    unit.start()
-    return PulseCounter(unit)
+    counters = []
+    for number, pin in enumerate((metering.cf, metering.cf1)):
+        pin = machine.Pin(pin, machine.Pin.IN)
+        unit = esp32.PCNT(number, pin=pin, rising=esp32.PCNT.INCREMENT, filter=_FILTER, max=WRAP)
+        unit.start()
+        counters.append(PulseCounter(unit))
+    return CountersPort(counters[0], counters[1], sel, metering.sel_voltage)

@@ -13,7 +13,8 @@ from typing import IO
 
 from nacl.signing import SigningKey
 
-from truewatt.bench._board_mutants_script import BOARD, CHIP, MPY
+from truewatt.bench._board_mutants_script import BOARD
+from truewatt.bench._board_mutants_world import CHIP, MPY
 from truewatt.toolchain import micropython
 from truewatt.toolchain.errors import ToolchainError
 from truewatt.toolchain.paths import project_root

@@ -132,7 +132,12 @@ def look(street: Street) -> Look:
 async def _part(street: Street, seconds: float, baud: int, what: str, dead: str = "") -> Part:
     before = look(street)
     await street.wait(seconds, what)
-    return between(before, look(street), baud, dead)
+    after = look(street)
+    # The gateway writes its figures every few seconds.
+    while after.status["time_ms"] == before.status["time_ms"]:
+        await street.wait(1.0, what)
+        after = look(street)
+    return between(before, after, baud, dead)
 
 
 def between(before: Look, after: Look, baud: int, dead: str = "") -> Part:

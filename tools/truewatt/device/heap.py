@@ -61,6 +61,10 @@ _CHANNELS, _CHANNEL = {"pzem004t": 2, "bl0942": 2, "ade7953": 2, "s0": 2}, 0.6
 """How many were run, of other chips one; and what each more costs."""
 
 
+def _driver(config: dict[str, Any]) -> str:
+    return str(config["metering"].get("driver", "no driver"))
+
+
 def parts(config: dict[str, Any]) -> list[str]:
     """Names of what a configuration has that takes heap, links first."""
     found = [link for link in LINKS if config.get(link) is not None]
@@ -77,7 +81,7 @@ def parts(config: dict[str, Any]) -> list[str]:
 
 def free_kib(config: dict[str, Any]) -> float:
     """What is free of `HEAP_KIB` after a collection at least, when the board works."""
-    driver = config["metering"]["driver"]
+    driver = _driver(config)
     # An unknown chip is refused by the board; here it counts as the dearest.
     run = RUN.get((config["role"], driver)) or RUN[config["role"], "rs485_meter"]
     found = parts(config)
@@ -105,6 +109,8 @@ def _connections(config: dict[str, Any]) -> float:
 
 def shortage(config: dict[str, Any]) -> LittleHeap | None:
     """What to tell who provisions a board whose links and options leave too little."""
+    if not isinstance(config["metering"], dict):
+        return None  # the board says what is wrong with it
     free = free_kib(config)
     if free >= BAR_KIB:
         return None
@@ -115,6 +121,6 @@ def shortage(config: dict[str, Any]) -> LittleHeap | None:
         todo += ", give --tcp-connections 1" if free_kib(alone) >= BAR_KIB else ""
     return LittleHeap(
         f"{left} of {HEAP_KIB}, {BAR_KIB} should",
-        f"{config['name']}: {', '.join([config['metering']['driver'], *parts(config)])}",
+        f"{config['name']}: {', '.join([_driver(config), *parts(config)])}",
         f"{todo}, or take a module with more memory and say --little-heap.",
     )
