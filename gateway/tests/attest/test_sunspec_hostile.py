@@ -1,5 +1,6 @@
 """A SunSpec device with an impossible map, beside a sound one: named, and alone in its trouble."""
 
+import logging
 import pytest
 
 from gateway.collect.worker import BusWorker
@@ -86,8 +87,12 @@ def test_values_beyond_all_measure_are_left_out_of_the_readings(tmp_path):
 
 
 def test_a_visit_that_fails_as_nobody_foresaw_ends_alone_and_is_named_with_its_traceback(
-    tmp_path, caplog
+    tmp_path, caplog, monkeypatch
 ):
+    # A gateway that ran in this process before has its log to itself.
+    monkeypatch.setattr(logging.getLogger("gateway"), "propagate", True)
+    caplog.set_level(logging.INFO, "gateway")
+
     async def scenario(site):
         device = storage(site)
         begin(site, device)
