@@ -1,6 +1,7 @@
 """A SunSpec device with an impossible map, beside a sound one: named, and alone in its trouble."""
 
 import logging
+
 import pytest
 
 from gateway.collect.worker import BusWorker
