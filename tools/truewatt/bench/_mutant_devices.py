@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import struct
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -31,15 +30,14 @@ from gateway.notices import Notices
 from gateway.signer import Signer
 from gateway.updates import release_file
 from ledger.clock import Clock
-from ledger.setup import seal
 from truewatt.bench import _mutant_samples as samples
 from truewatt.bench._mutant_target import Taken, Target, finished
+from truewatt.device import release
+from truewatt.device.image import Image
 from truewatt.emulator.commercial.storage import BASE, EmulatedStorage
 from truewatt.emulator.commercial.sunspec_meter import EmulatedSunSpecMeter
 from truewatt.emulator.wires.pzem import crc16
-from wireformat import cbor, codes, mqtt_map
-from wireformat.listing import pack_entry
-from wireformat.release import Release
+from wireformat import codes, mqtt_map
 
 _WHERE = "a mutant"
 _BUS = BusConfig("mutants", "/dev/null", 115_200, "N", 150, 0, (), ())
@@ -286,25 +284,10 @@ def _message() -> Callable[[bytes], Taken]:
 
 def _releases() -> list[bytes]:
     """A file with three parts."""
-    files = {"core/gate.mpy": bytes(range(256)), "main.py": b"print()", "small.mpy": b""}
-    entries = [
-        pack_entry(path, len(data), hashlib.sha256(data).digest()) for path, data in files.items()
-    ]
-    listing = b"".join(entries)
-    record = Release(
-        version="0.2.0",
-        index=2,
-        role=1,
-        chip="ESP32",
-        mpy=1,
-        micropython=[1, 25, 0],
-        files=len(files),
-        size=sum(map(len, files.values())),
-        listing=hashlib.sha256(listing).digest(),
-    )
-    signed = seal(record, samples.seed("release"), samples.CHAIN)
-    parts = [release_file.MAGIC, samples.certificates()[0], signed, listing, *files.values()]
-    return [b"".join(map(cbor.encode, parts))]
+    files = {"core/gate.mpy": bytes(range(256)), "main.py": b"print()", "empty": b""}
+    made = Image(files, {}, {"role": codes.METER, "chip": "ESP32"})
+    signer = release.Signer(samples.seed("release"), samples.CHAIN, samples.certificates()[0])
+    return [release.make(made, signer, "0.2.0", 2)]
 
 
 def _release(data: bytes) -> Taken:
