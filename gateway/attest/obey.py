@@ -243,8 +243,11 @@ class Obedience:
             state = await self._driver.state(command.action, command.asset)
             self._active[command.asset] = _Active(command, until_ms, state)
             return codes.R_NONE, state
-        except CollectError as error:
-            log.warning("%s: command %s: %s", self._where, command.id.hex(), error)
+        except Exception as error:
+            # What nobody foresaw ends a command, too: it has begun, and must be answered for.
+            unforeseen = None if isinstance(error, CollectError) else error
+            words = (self._where, command.id.hex(), error)
+            log.warning("%s: command %s: %s", *words, exc_info=unforeseen)
             # How it stands is not known: to its default, before anything else is done to it.
             self._active.pop(command.asset, None)
             self._unsure.add(command.asset)

@@ -9,6 +9,7 @@ from gateway.collect.tools import Tools
 from gateway.collect.visit import Visited
 from gateway.collect.worker import BusWorker
 from gateway.config import BusConfig
+from gateway.errors import GatewayError
 
 Attested = Callable[[Tools, Bus, BusConfig], Iterable[Visited]]
 """Makes the places of a bus's commercial devices (`gateway.attest.devices`)."""
@@ -48,6 +49,11 @@ class Collector:
         worker, place = self._find(device)
         try:
             await place.obey(data)
+        except GatewayError:
+            raise
+        except Exception as error:
+            # As with a visit: it must not end the others' commands. This one is tried again.
+            raise worker.bug(place, "a command", error) from error
         finally:
             worker.hurry(place)
 

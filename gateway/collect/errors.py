@@ -137,7 +137,7 @@ class BoardAbsent(CollectError):
 
 
 class InternalError(CollectError):
-    """A visit raised what nobody foresaw: a bug of the gateway's, or of a package's."""
+    """A visit or a command raised what nobody foresaw: a bug of ours, or of a package."""
 
     code = "internal_error"
     todo = "report it with the traceback in the log; the others on the bus are not held up"

@@ -147,7 +147,7 @@ class BusWorker:
         except Exception as error:
             # Nobody foresaw it. It must not end the others' records and commands too.
             schedule.answered(loop.time())
-            self._report_bug(place, error)
+            self._report(name, self.bug(place, "a visit", error))
         else:
             self._answered(place, more)
 
@@ -188,13 +188,12 @@ class BusWorker:
             )
         self._report(place.config.name, error)
 
-    def _report_bug(self, place: Visited, error: Exception) -> None:
-        """With its traceback in the log, once as long as it lasts."""
+    def bug(self, place: Visited, what: str, error: Exception) -> InternalError:
+        """The name of what nobody foresaw; its traceback is logged once as long as that lasts."""
         known = self._tools.notices.open().get(place.config.name)
         if known is None or known.error.code != InternalError.code:
-            log.error("%s: a visit failed", place.where, exc_info=error)
-        what = f"{type(error).__name__}: {error}"
-        self._report(place.config.name, InternalError(what, place.where))
+            log.error("%s: %s failed", place.where, what, exc_info=error)
+        return InternalError(f"{type(error).__name__}: {error}", place.where)
 
     def _report(self, key: str, error: CollectError | StoreError) -> None:
         self._tools.notices.report(key, error, self._tools.clock.unix_ms())

@@ -4,6 +4,7 @@ import logging
 
 import pytest
 
+from gateway.collect.errors import InternalError
 from gateway.collect.worker import BusWorker
 from gateway.config import MeterConfig
 from gateway.tests.attest.kit import run
@@ -113,7 +114,26 @@ def test_a_visit_that_fails_as_nobody_foresaw_ends_alone_and_is_named_with_its_t
     assert [record.exc_info[0] for record in told] == [ZeroDivisionError], "told once"
 
 
-async def _bug():
+def test_a_command_that_fails_as_nobody_foresaw_ends_and_the_next_is_obeyed(tmp_path):
+    async def scenario(site):
+        begin(site, storage(site))
+        await site.until(lambda: site.readings("b1"))
+        place = next(one for one in _worker(site).places if one.config.name == "b1")
+        driver, place._driver.apply = place._driver.apply, _bug
+        assert await site.order("b1", codes.CHARGE, 2000) == codes.R_HARDWARE
+        place._driver.apply = driver
+        assert site.outcomes("b1") == [(1, codes.REFUSED, codes.R_HARDWARE, 0)]
+        obey, place.obey = place.obey, _bug
+        with pytest.raises(InternalError, match="ZeroDivisionError: a bug"):
+            await site.order("b1", codes.CHARGE, 2000, 2)
+        place.obey = obey
+        assert await site.order("b1", codes.CHARGE, 2000, 2) == codes.R_NONE
+        await goes_on(site)
+
+    run(tmp_path, scenario)
+
+
+async def _bug(*args):
     raise ZeroDivisionError("a bug")
 
 
