@@ -31,12 +31,13 @@ def _settings() -> object:
     except OSError:
         raise NotProvisioned("no configuration", paths.CONFIG, "provision this board")
     finally:
-        # A board's heap is small, and nobody needs the parsers any more.
+        # A board's heap is small, and nobody needs the parsers any more. Emptied as well, for the
+        # reason that core.shed gives.
         for name in list(sys.modules):
             if name in _PARSERS or name.startswith("core.metering_"):
                 package, _, module = name.rpartition(".")
                 delattr(sys.modules[package], module)
-                del sys.modules[name]
+                sys.modules.pop(name).__dict__.clear()
 
 
 def _app(settings: object) -> object:

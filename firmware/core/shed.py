@@ -86,7 +86,7 @@ def shed(node: object) -> None:
     if "links.serial_port" in sys.modules:
         _shed_serial_port()
     for name in _MODULES:
-        _unload(name)
+        unload(name)
 
 
 def _shed_node() -> None:
@@ -120,8 +120,14 @@ def _forget(kind: object) -> None:
             setattr(kind, name, None)
 
 
-def _unload(name: str) -> None:
+def unload(name: str) -> None:
+    """Take a module out of the heap that nothing which stays needs.
+
+    It is emptied as well: the collector takes any word for a pointer, and one left on the C stack
+    below the event loop would hold the whole module for as long as the board runs.
+    """
     package, _, last = name.rpartition(".")
-    del sys.modules[name]
+    module = sys.modules.pop(name)
     if package:
         delattr(sys.modules[package], last)
+    module.__dict__.clear()

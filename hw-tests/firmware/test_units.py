@@ -17,6 +17,7 @@ import pytest
         "unit_gate.py",
         "unit_commands.py",
         "unit_breaker.py",
+        "unit_shed.py",
         "unit_inputs.py",
     ],
 )
