@@ -59,10 +59,12 @@ def info() -> None:
         "crystal_fast_ppm": store.number("drift"),
         "ble_passkey_set": store.number("passkey", -1) >= 0,
     }
+    facts["name"] = facts["role"] = None
     try:
-        facts["name"] = config.load().name
+        settings = config.load()
+        facts["name"], facts["role"] = settings.name, "mlmd" if settings.protects else "meter"
     except (OSError, config.ConfigError):
-        facts["name"] = None
+        pass
     print(json.dumps(facts))
 
 

@@ -16,7 +16,13 @@ from gateway.collect.errors import CollectError
 from gateway.collect.link import BoardLink
 from gateway.config import BusConfig
 from truewatt.device import profiles, settings
-from truewatt.device.errors import BoardRefused, NotConfirmed, NotFlashed
+from truewatt.device.errors import (
+    BoardRefused,
+    NotConfirmed,
+    NotFlashed,
+    WrongChip,
+    WrongRole,
+)
 from truewatt.device.label import label
 from truewatt.device.link import attached
 from truewatt.device.provisioning import check
@@ -98,11 +104,25 @@ def test_a_board_makes_its_key_runs_and_forgets_it_only_when_told(
     assert nvs(made)["seed"] == seed
 
     type_in(monkeypatch, "m1")
-    assert made.device("factory-reset") == 0
+    for meant, refused in ((("--role", "mlmd"), WrongRole), (("--board", "esp32-c3"), WrongChip)):
+        for command in ("info", "clear-lockout", "factory-reset"):
+            with pytest.raises(refused):
+                made.device(command, *meant)
+    assert nvs(made)["seed"] == seed
+    # A board that was stopped for what is then refused runs again by itself.
+    capsys.readouterr()
+    made.device("logs", "--seconds", "3")
+    assert " bytes free" in capsys.readouterr().out
+
+    assert made.device("info", "--role", "meter", "--board", str(made.profile)) == 0
+    assert "role       meter" in capsys.readouterr().out
+    assert made.device("factory-reset", "--role", "meter") == 0
     assert seed not in (made.board.directory / "nvs.json").read_text()
     capsys.readouterr()
     assert made.device("info") == 0
     assert "public_key None" in capsys.readouterr().out
+    with pytest.raises(WrongRole, match="the board is none yet, not a meter"):
+        made.device("info", "--role", "meter")
     made.provision()
     assert check("m1", (made.out / "m1.enrolment").read_bytes(), CHAIN).address != enrolled.address
 

@@ -4,7 +4,6 @@ The short form of `truewatt bench heap`, which runs all combinations for an hour
 """
 
 import itertools
-import subprocess
 
 import pytest
 
@@ -13,13 +12,10 @@ from truewatt.bench._heap_runs import FREE_BYTES, run
 from truewatt.bench.firmware import BLE_METER, _free_heap
 from truewatt.bench.heap import GROWTH_BYTES
 from truewatt.device import heap
-from truewatt.toolchain import micropython
 
 SPEED = 30
 SIMULATED_S, REPORT_S = 390, 15
 EARLY_MS, LATE_MS, SPAN_MS = 90_000, 290_000, 100_000
-OLDER_BYTES = 1664
-"""What MicroPython 1.25 (Debian 13) takes more of the heap than 1.26 for the same boards."""
 
 SHORT = (
     "meter, PZEM, bus",
@@ -56,31 +52,24 @@ def boards(tmp_path_factory):
     return run(tmp_path_factory.mktemp("heap"), CHOSEN, SPEED, SIMULATED_S, REPORT_S)
 
 
-@pytest.fixture(scope="module")
-def older():
-    """Bytes that this MicroPython takes more than the one that was measured."""
-    asked = [*micropython("32bit"), "-c", "import sys; print(sys.implementation.version[1])"]
-    return OLDER_BYTES if int(subprocess.check_output(asked, timeout=30)) < 26 else 0
-
-
 each = pytest.mark.parametrize("at", range(len(CHOSEN)), ids=lambda at: CHOSEN[at].name)
 
 
 @each
-def test_a_board_at_work_keeps_heap_free(boards, older, at):
+def test_a_board_at_work_keeps_heap_free(boards, at):
     board, config = boards[at], CHOSEN[at].whole()
     assert board.free(), board.console()[-2000:]
     assert "Traceback" not in board.console()
-    found = board.usual_free() + older
+    found = board.usual_free()
     assert found >= heap.free_kib(config) * 1024, board.free()
     assert found >= FREE_BYTES or heap.shortage(config) is not None, board.free()
 
 
 @each
-def test_what_provisioning_says_at_least_is_not_far_from_it(boards, older, at):
+def test_what_provisioning_says_at_least_is_not_far_from_it(boards, at):
     config = CHOSEN[at].whole()
     run_whole = " ".join(heap.parts(config)) in heap.RUN[config["role"], CHOSEN[at].driver]
-    over_kib = (boards[at].usual_free() + older) / 1024 - heap.free_kib(config)
+    over_kib = boards[at].usual_free() / 1024 - heap.free_kib(config)
     assert over_kib <= (2.5 if run_whole else 4)
 
 

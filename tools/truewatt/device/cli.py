@@ -64,17 +64,19 @@ def _parser() -> argparse.ArgumentParser:
         _at_port(commands, "provision", _provision, "make its key, configure it, label it")
     )
     cli_release.add_commands(commands)
-    brought = _at_port(
-        commands, "update", _update, "bring a signed release; it is tried, then kept"
+    brought = _expecting(
+        _at_port(commands, "update", _update, "bring a signed release; it is tried, then kept")
     )
     brought.add_argument("file", type=Path, metavar="FILE", help="from truewatt device release")
     brought.add_argument("--no-wait", action="store_true", help="don't wait for the trial's end")
-    _at_port(commands, "info", _info, "chip, firmware, key, and whether every file is whole")
+    what = "chip, firmware, key, and whether every file is whole"
+    _expecting(_at_port(commands, "info", _info, what))
     shown = _at_port(commands, "logs", _logs, "show what the board prints, without disturbing it")
     shown.add_argument("--seconds", type=float, metavar="S", help="stop after S seconds (else: ^C)")
     what = "end a breaker's lock-out, after a look at the section: the breaker may close at once"
-    _at_port(commands, "clear-lockout", _clear_lockout, what)
-    _at_port(commands, "factory-reset", _factory_reset, "destroy key, configuration and journal")
+    _expecting(_at_port(commands, "clear-lockout", _clear_lockout, what))
+    what = "destroy key, configuration and journal"
+    _expecting(_at_port(commands, "factory-reset", _factory_reset, what))
     return parser
 
 
@@ -100,6 +102,21 @@ def _at_port(commands: Any, name: str, run: Any, summary: str) -> argparse.Argum
     parser.add_argument("--port", required=True, metavar="P", help="its serial port: /dev/ttyUSB0")
     parser.set_defaults(run=run)
     return parser
+
+
+def _expecting(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """With options that say which board is meant, for whoever has several cables."""
+    parser.add_argument("--board", metavar="NAME", help="refuse a board with another chip")
+    parser.add_argument("--role", choices=image.ROLES, help="refuse a board that is the other")
+    return parser
+
+
+def _require(link: Link, options: argparse.Namespace) -> None:
+    """That the board is what the options say. Raises `WrongChip`, `WrongRole`, `TooOld`."""
+    chip = load(options.board).chip if options.board else None
+    _say(f"found {link.require(chip)}")
+    if options.role:
+        provisioning.require_role(link, options.role)
 
 
 def _add_flash(parser: argparse.ArgumentParser) -> None:
@@ -188,7 +205,7 @@ def _update(options: argparse.Namespace) -> int:
     _say(f"release {release.summary(offered)}")
     started = time.monotonic()
     with attached(options.port) as link:
-        _say(f"found {link.require()}")
+        _require(link, options)
         sent = update.update(link, offered, _say, _bar)
         link.restart()
         _say(f"{sent} bytes in {time.monotonic() - started:.1f} s; the board tries it now")
@@ -203,12 +220,14 @@ def _update(options: argparse.Namespace) -> int:
 
 def _info(options: argparse.Namespace) -> int:
     with attached(options.port) as link:
-        found = link.require()
+        found = link.require(load(options.board).chip if options.board else None)
         print(f"board      {found}")
         whole = _show_firmware(link)
         if whole:
             for key, value in provisioning.facts(link).items():
                 print(f"{key:10} {value}")
+            if options.role:
+                provisioning.require_role(link, options.role)
         link.restart()
     return 0 if whole else 1
 
@@ -238,7 +257,7 @@ def _logs(options: argparse.Namespace) -> int:
 
 def _clear_lockout(options: argparse.Namespace) -> int:
     with attached(options.port) as link:
-        link.require()
+        _require(link, options)
         provisioning.clear_lockout(link)
         link.restart()
     _say("done: no lock-out keeps the breaker open; the board restarts")
@@ -247,7 +266,7 @@ def _clear_lockout(options: argparse.Namespace) -> int:
 
 def _factory_reset(options: argparse.Namespace) -> int:
     with attached(options.port) as link:
-        link.require()
+        _require(link, options)
         wanted = provisioning.confirmation(link)
         _say("key, configuration and every record that the gateway hasn't got will be destroyed")
         print(f"To destroy them type {wanted}: ", end="", file=sys.stderr, flush=True)

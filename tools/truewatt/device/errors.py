@@ -47,6 +47,10 @@ class WrongChip(DeviceError):
     """The board's chip isn't the one that the image is for."""
 
 
+class WrongRole(DeviceError):
+    """The board isn't the meter, or the breaker, that was meant."""
+
+
 class TooOld(DeviceError):
     """The board's MicroPython is older than the firmware needs."""
 

@@ -8,7 +8,7 @@ import os
 import struct
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -20,6 +20,7 @@ from truewatt.device.errors import (
     BoardFull,
     BoardRefused,
     CableLost,
+    DeviceError,
     NoPort,
     NoPrompt,
     TooOld,
@@ -245,12 +246,20 @@ class Link:
 def attached(port: str) -> Iterator[Link]:
     """A board at `port`, stopped and at its raw prompt; the port is closed again after.
 
-    Raises `NoPort`, `NoPrompt`.
+    What is refused, or ended by ^C, starts the board again: a meter that stands still measures and
+    protects nothing. Raises `NoPort`, `NoPrompt`.
     """
     transport = open_port(port)
     try:
         _enter(transport, port)
-        yield Link(transport, port)
+        link = Link(transport, port)
+        try:
+            yield link
+        except (DeviceError, KeyboardInterrupt):
+            if transport.in_raw_repl:
+                with suppress(DeviceError):
+                    link.restart()
+            raise
         if transport.in_raw_repl:
             transport.exit_raw_repl()
     finally:

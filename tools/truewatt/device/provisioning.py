@@ -8,7 +8,13 @@ from typing import Any
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
-from truewatt.device.errors import BadEnrolment, BoardRefused, NotConfirmed, NotFlashed
+from truewatt.device.errors import (
+    BadEnrolment,
+    BoardRefused,
+    NotConfirmed,
+    NotFlashed,
+    WrongRole,
+)
 from truewatt.device.flash import damaged, listed, read_manifest
 from truewatt.device.image import ROLE_CODES
 from truewatt.device.link import Link
@@ -88,6 +94,19 @@ def facts(link: Link) -> dict[str, Any]:
     """What the board says of itself (provision.info)."""
     found: dict[str, Any] = json.loads(link.run(f"{_CALL}info()"))
     return found
+
+
+def require_role(link: Link, role: str) -> None:
+    """Raises `WrongRole` if the board was not provisioned as that; `NotFlashed`."""
+    require_whole(link)
+    found = facts(link)
+    has = found.get("role")  # firmware of before this was asked says nothing
+    if has != role:
+        raise WrongRole(
+            f"the board is {'a ' + has if has else 'none yet'}, not a {role}; nothing was changed",
+            str(found["name"] or found["hardware_id"]),
+            "See that the cable is in the board that you mean, or leave --role out.",
+        )
 
 
 def clear_lockout(link: Link) -> None:
