@@ -33,12 +33,16 @@ SHORT = (
     "meter, ADE7953, Modbus TCP",
     "meter, ATM90E32, bus",
     "meter, bought meter, MQTT",
+    "meter, bought meter, Modbus TCP",
     "meter, PZEM, MQTT, SNTP, drift",
     "M-LMD, PZEM, bus and Modbus TCP, 1 connection",
     "M-LMD, ATM90E32, bus, all switches",
     "M-LMD, ATM90E32, MQTT",
     "M-LMD, ATM90E32, BLE",
     "M-LMD, ADE7953, MQTT",
+    "M-LMD, BL0942, MQTT",
+    "M-LMD, CSE7766, MQTT",
+    "M-LMD, bought meter, bus",
     "M-LMD, S0, MQTT, TLS",
 )
 """Each chip, link and option, and what is nearest to the bar."""
