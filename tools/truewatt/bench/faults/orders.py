@@ -142,14 +142,17 @@ class Orders:
             verdict.unsigned += not signature_holds(key, opened.to_be_signed, opened.signature)
             if isinstance(record := opened.record, Outcome):
                 counters.append(record.counter)
-                name = codes.OUTCOME_STATUS.get(record.status, "refused")
-                tally.note(f"commands {name}")
                 command = self._given[record.counter].command
                 late = record.at_ms // 1000 > command.expires_s + self.grace_s
                 verdict.expired += record.status == codes.DONE and late
         verdict.duplicated = len(counters) - len(set(counters))
         tally.note("commands", len(self._given))
-        if any(store.commands.counts().get(state) for state in ENDED):
+        states = store.commands.counts()
+        for state, count in states.items():
+            tally.note(f"commands {state}", count)
+        # Their time was over before this look: with or without a word of the charger, all ended.
+        verdict.broken += sum(states.values()) - sum(states.get(state, 0) for state in ENDED)
+        if any(states.get(state) for state in ENDED):
             tally.tried.add("expired")
         return verdict
 
