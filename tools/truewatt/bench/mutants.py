@@ -11,7 +11,7 @@ import argparse
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -117,10 +117,10 @@ def _crashed(tally: Tally) -> list[str]:
     return [name for name in tally.names if name.startswith("CRASH")]
 
 
-def run(count: int, seed: int, names: list[str], say: Say, each: bool = False) -> list[Tally]:
+def run(count: int, seed: int, names: list[str], say: Say, each: bool = False) -> Iterator[Tally]:
     """All campaigns, `count` mutants for `each`, or in all, shared out by the targets' weights.
 
-    Raises `UnknownParser` before the first.
+    Gives each as it ends: all of it takes hours. Raises `UnknownParser` before the first.
     """
     with TemporaryDirectory() as folder:
         there_are = targets(Path(folder))
@@ -132,9 +132,10 @@ def run(count: int, seed: int, names: list[str], say: Say, each: bool = False) -
         def share(weight: int) -> int:
             return count if each else max(count * weight // whole, 1)
 
-        here = [campaign(one, share(one.weight), seed, say) for one in chosen]
-        there = [_on_board(one, share(one.weight), seed, say) for one in on_boards]
-        return here + there
+        for one in chosen:
+            yield campaign(one, share(one.weight), seed, say)
+        for board in on_boards:
+            yield _on_board(board, share(board.weight), seed, say)
 
 
 def _known(names: list[str], there: list[str]) -> None:
@@ -163,16 +164,19 @@ def main(argv: list[str]) -> int:
     try:
         if arguments.boards:
             return _boards(arguments.count, arguments.seed, arguments.only, say)
-        tallies = run(arguments.count, arguments.seed, arguments.only, say, not arguments.in_all)
+        tallies: list[Tally] = []
+        for tally in run(
+            arguments.count, arguments.seed, arguments.only, say, not arguments.in_all
+        ):
+            if not tallies:
+                print(HEAD)
+            tallies.append(tally)
+            print(row(tally), flush=True)
+            for crash in tally.crashes:
+                print(f"CRASH {tally.name}: {crash}", flush=True)
     except UnknownParser as error:
         print(f"truewatt bench mutants: {error}", file=sys.stderr)
         return 2
-    print(HEAD)
-    for tally in tallies:
-        print(row(tally))
-    for tally in tallies:
-        for crash in tally.crashes:
-            print(f"CRASH {tally.name}: {crash}")
     total = sum(tally.count for tally in tallies)
     failed = [tally.name for tally in tallies if tally.failed]
     verdict = f"FAILED: {', '.join(failed)}" if failed else "passed"
