@@ -197,7 +197,7 @@ def _show(
     rate = drain.records / drain.seconds
     print(f"{'records a second, requests':38}{rate:>12.2f}{drain.requests / drain.seconds:>12.2f}")
     print(f"{'boards take to answer':38}{drain.turnaround_ms:>9.1f} ms")
-    print(f"{'a day of ten boards drains in':38}{drain.day_s / 60:>8.0f} min")
+    print(f"{'a day of ten, each asked every second':38}{drain.day_s / 60:>8.0f} min")
     print(f"{'urgent requests while draining':38}{urgent['requests']:>12.0f}")
     print(f"{'of these behind one without an answer':38}{urgent['unanswered']:>12.0f}")
     print(f"{'command kept to read-back, p50 / p99':38}{quantile(waits, 0.5):>9} ms"
