@@ -129,6 +129,7 @@ async def _drain(
         ending.set()
         await switching
         await street.wait(SETTLE_S, f"{name}: last commands")
+        await street.on_ledger()
         street.stop()
         return Found(
             None if link == "mqtt" else between(before, after, int(link)),
