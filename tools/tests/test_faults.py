@@ -154,6 +154,8 @@ def test_a_limit_that_is_set_after_its_commands_time_is_found(ordered):
     tenths = command.value * 10 // 230
     now_ms[0] = 1000 * (command.expires_s + orders.grace_s)
     set_limit(orders.charger, tenths)
+    assert orders.look(store, Tally("unplug")) == Verdict(broken=1), "it has not ended"
+    store.commands.expire(command.id, now_ms[0])
     assert orders.look(store, Tally("unplug")).clean
     now_ms[0] += 1000
     assert orders.held() == Verdict(expired=1)
