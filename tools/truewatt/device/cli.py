@@ -19,6 +19,7 @@ from truewatt.device import (
     release,
     update,
 )
+from truewatt.device.chips import Chip
 from truewatt.device.errors import BadOption, DeviceError
 from truewatt.device.flash import damaged, flash, listed, read_manifest
 from truewatt.device.link import Link, attached
@@ -111,10 +112,13 @@ def _expecting(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     return parser
 
 
+def _chip(options: argparse.Namespace) -> Chip | None:
+    return load(options.board).chip if options.board else None
+
+
 def _require(link: Link, options: argparse.Namespace) -> None:
     """That the board is what the options say. Raises `WrongChip`, `WrongRole`, `TooOld`."""
-    chip = load(options.board).chip if options.board else None
-    _say(f"found {link.require(chip)}")
+    _say(f"found {link.require(_chip(options))}")
     if options.role:
         provisioning.require_role(link, options.role)
 
@@ -220,7 +224,7 @@ def _update(options: argparse.Namespace) -> int:
 
 def _info(options: argparse.Namespace) -> int:
     with attached(options.port) as link:
-        found = link.require(load(options.board).chip if options.board else None)
+        found = link.require(_chip(options))
         print(f"board      {found}")
         whole = _show_firmware(link)
         if whole:

@@ -2,7 +2,7 @@
 
 Of 112 KiB, which a plain ESP32 with a radio has at least. What was run whole counts as it ran; all
 else is the sum of its parts, each at the most that it cost beside any other. Measured on
-MicroPython 1.25, the oldest that boards may have. Figures are below that by 0.3 to 0.5, and a
+MicroPython 1.25, the oldest that boards may have. Figures are below that by 0.3 or more, and a
 test holds them against boards at work.
 """
 
@@ -30,8 +30,8 @@ RUN: dict[tuple[str, str], dict[str, float]] = {
         "tcp sntp": 21.4,
         "tcp sntp drift": 20.0,
     },
-    ("meter", "bl0942"): {"bus": 26.7, "tcp": 21.9, "mqtt": 23.1, "ble": 25.7},
-    ("meter", "cse7766"): {"bus": 28.0, "tcp": 23.2, "mqtt": 23.8, "ble": 26.4},
+    ("meter", "bl0942"): {"bus": 26.7, "tcp": 21.9, "mqtt": 22.7, "ble": 25.7},
+    ("meter", "cse7766"): {"bus": 28.0, "tcp": 23.2, "mqtt": 23.8, "ble": 26.4, "mqtt tls": 21.1},
     ("meter", "hlw8012"): {"bus": 27.8, "tcp": 23.0, "mqtt": 24.9, "ble": 28.3},
     ("meter", "ade7953"): {"bus": 26.8, "tcp": 22.2, "mqtt": 24.2, "ble": 27.5},
     ("meter", "atm90e32"): {"bus": 26.9, "tcp": 22.3, "mqtt": 24.3, "ble": 27.5},
@@ -49,7 +49,7 @@ RUN: dict[tuple[str, str], dict[str, float]] = {
 """KiB that (role, metering chip) leaves, by its parts."""
 
 COSTS = {"tcp": 7.0, "mqtt": 10.8, "ble": 10.0, "sntp": 4.0, "drift": 1.4} | {
-    "tls": 3.5,
+    "tls": 4.0,
     "switches": 1.7,
     "heat_pump": 1.3,
 }
