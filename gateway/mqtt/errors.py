@@ -48,6 +48,16 @@ class BrokerDied(CollectError):
     todo = "it is started again; see the lines before this one"
 
 
+class BrokerFull(CollectError):
+    """The embedded broker's process held more memory than it may, and ended."""
+
+    code = "broker_full"
+    todo = (
+        "it is started again, and boards send again; look who publishes more than boards do, "
+        "retains messages, or does not read (mqtt-setup: a broker that takes known clients only)"
+    )
+
+
 class TopicMismatch(CollectError):
     """A genuine record of one board under another's topic."""
 

@@ -125,6 +125,15 @@ def packets() -> list[bytes]:
     return [*published, pubacks([7, 8]), b"\x20\x02\x00\x00", b"\x90\x03\x00\x01\x01", b"\xd0\x00"]
 
 
+def sessions() -> list[bytes]:
+    """MQTT: what clients send from their first byte on."""
+    connect = b"\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04abcd"
+    subscribe = b"\x82\x0c\x00\x01\x00\x07tw/1/+/\x01"
+    topic = f"tw/1/{BOARD.hex()}/rec"
+    published = [publish(topic, data, 7) for _, data in chained()]
+    return [connect + subscribe + one + b"\xc0\x00\xe0\x00" for one in published]
+
+
 TELEGRAM = """/ISk5\\2MT382-1000\r
 \r
 1-3:0.2.8(50)\r

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import struct
 from collections.abc import Callable, Coroutine
@@ -21,6 +22,7 @@ from gateway.collect.status import BoardStatus
 from gateway.config import MeterConfig, load_config
 from gateway.errors import GatewayError
 from gateway.mqtt.boards import split_status as ble_status
+from gateway.mqtt.gate import LONGEST, Gate
 from gateway.mqtt.packets import Parser
 from gateway.profiles.load import load_all, load_profile
 from gateway.profiles.reader import read_meter
@@ -48,6 +50,7 @@ def targets(folder: Path) -> list[Target]:
         Target("board map", samples.windows(), _board_map, (GatewayError,), 10),
         Target("meter profiles", samples.images(), _meter(), (GatewayError,), 6),
         Target("MQTT packets", samples.packets(), _packets, (GatewayError,), 10),
+        Target("MQTT sessions", samples.sessions(), _gate(), (GatewayError,), 2),
         Target("BLE status", samples.statuses(), _ble_status, (GatewayError,), 4),
         Target("BLE passkeys", samples.passkeys(), _ble_keys, (GatewayError,), 2, is_text=True),
         Target("P1 telegrams", samples.telegrams(), _p1(), (GatewayError,), 1, is_text=True),
@@ -172,6 +175,28 @@ def _packets(data: bytes) -> Taken:
     half = len(data) // 2
     found = parser.feed(data[:half]) + parser.feed(data[half:])
     return f"{min(len(found), 2)} packets", False
+
+
+def _gate() -> Callable[[bytes], Taken]:
+    """What a client says to the embedded broker: what amqtt gets of it."""
+    loop = asyncio.new_event_loop()
+
+    async def passed(data: bytes) -> Taken:
+        reader, packets = asyncio.StreamReader(), list[bytes]()
+        reasons: list[str] = []
+        gate = Gate(reader, reasons.append)
+        reader.feed_data(data)
+        reader.feed_eof()
+        try:
+            while True:
+                packets.append(await gate.read(1) + await gate.read())
+        except asyncio.IncompleteReadError:
+            pass
+        assert data.startswith(b"".join(packets)), "not what was sent"
+        assert all(len(packet) <= LONGEST for packet in packets), "longer than any may be"
+        return f"{min(len(packets), 2)} packets, {len(reasons)} told", False
+
+    return lambda data: loop.run_until_complete(passed(data))
 
 
 def _ble_status(data: bytes) -> Taken:
