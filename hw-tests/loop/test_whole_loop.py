@@ -11,6 +11,7 @@ from demo_run import PROFILES, DemoRun, ledger_cli, processes_of
 from nacl.signing import VerifyKey
 
 from gateway.store import Store
+from ledger.blocks.block import Block
 from ledger.contracts import objects
 from ledger.contracts.objects import Intent
 from truewatt.demo.physics_log import Switching, switchings
@@ -136,7 +137,7 @@ TAMPERED = {
         "WrongCommand",
     ),
     "a bit of a record": (
-        "UPDATE blocks SET block = flipped(block) WHERE length(block) ="
+        "UPDATE blocks SET block = flipped_record(block) WHERE length(block) ="
         " (SELECT max(length(block)) FROM blocks)",
         "WrongBody",
     ),
@@ -155,6 +156,7 @@ def test_a_tampered_chain_does_not(how: str, quiet_run: DemoRun, tmp_path: Path)
     shutil.copytree(quiet_run.ledger, home)
     db = sqlite3.connect(home / "chain.db")
     db.create_function("flipped", 1, flipped)
+    db.create_function("flipped_record", 1, flipped_record)
     with db:
         assert db.execute(change).rowcount
     db.close()
@@ -168,6 +170,12 @@ def flipped(data: bytes) -> bytes:
     """The bytes with one bit changed in their middle."""
     middle = len(data) // 2
     return data[:middle] + bytes((data[middle] ^ 1,)) + data[middle + 1 :]
+
+
+def flipped_record(block: bytes) -> bytes:
+    """The block with one bit changed in the middle of its longest transaction."""
+    tx = max(Block.decode(block).txs, key=len)
+    return block.replace(tx, flipped(tx))
 
 
 # ---- from the contract to the relay and back -------------------------------------------------
