@@ -58,6 +58,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.skip(reason=_why_not(item)))
 
 
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hand whole files to processes, and those that look at one demo run to one: it runs once."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    scheduler = LoadFileScheduling(config, log)
+    by_file = scheduler._split_scope
+    scheduler._split_scope = lambda test: _SAME_RUN.get(by_file(test), by_file(test))
+    return scheduler
+
+
+_SAME_RUN = {"hw-tests/loop/test_pictures.py": "hw-tests/loop/test_whole_loop.py"}
+
+
 def _real(config: pytest.Config) -> str:
     """The marker of what runs on real hardware in this run; empty if nothing does."""
     return next((name for name in ("device", "bus") if config.getoption(f"--{name}")), "")

@@ -138,7 +138,7 @@ def test_more_clients_than_it_takes_are_told_and_those_it_has_stay(embedded):
 @pytest.mark.slow
 def test_ports_that_are_only_tried_leave_no_file_open(embedded):
     before = files(embedded)
-    for _ in range(1500):
+    for _ in range(500):
         opened(embedded.port).close()
     assert until(lambda: files(embedded) <= before)
     log = (embedded.folder / "broker.log").read_text()
