@@ -14,7 +14,6 @@ import logging
 import os
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
 from amqtt.adapters import StreamWriterAdapter
@@ -85,7 +84,9 @@ class Listener:
             log.exception("mqtt: %s: amqtt failed", peer[0])
         finally:
             self._gates.pop(gate, None)
-            await _close(writer)
+            # Of a client that does not read what is on its way to it, too.
+            writer.close()
+            asyncio.get_running_loop().call_later(_CLOSE_S, writer.transport.abort)
 
     def _make_room(self) -> bool:
         for gate, writer in self._gates.items():
@@ -94,15 +95,6 @@ class Listener:
                 del self._gates[gate]
                 return True
         return False
-
-
-async def _close(writer: asyncio.StreamWriter) -> None:
-    """End the socket, also of a client that does not read what is on its way to it."""
-    writer.close()
-    with suppress(OSError, TimeoutError):
-        async with asyncio.timeout(_CLOSE_S):
-            await writer.wait_closed()
-    writer.transport.abort()
 
 
 def held_mb() -> int:

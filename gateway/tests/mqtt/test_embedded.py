@@ -1,6 +1,7 @@
 """The embedded broker's process among clients that mean it no good."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import select
@@ -17,6 +18,8 @@ from gateway.mqtt.broker_process import BrokerProcess
 from gateway.mqtt.errors import BrokerFull
 from gateway.tests.mqtt.broker import EmbeddedBroker, free_port
 from gateway.tests.mqtt.test_gate import NO_LENGTH, PING, connect, publish
+from truewatt.bench import _mutant_samples as samples
+from truewatt.hostile.mutation import mutants
 
 PATIENCE_S = 20
 CONNACK = b"\x20\x02\0\0"
@@ -105,6 +108,23 @@ def test_who_does_not_speak_mqtt_is_ended_and_leaves_no_file_open(embedded, said
     before = files(embedded)
     assert is_ended(opened(embedded.port, *said))
     assert until(lambda: files(embedded) <= before)
+
+
+def test_mutants_of_sessions_end_nobody_else_and_leave_no_file_open(embedded):
+    before = files(embedded)
+    board = opened(embedded.port, connect(60, b"board"))
+    assert board.recv(4) == CONNACK
+    for data in mutants(samples.sessions(), 500, seed=1):
+        client = opened(embedded.port)
+        with contextlib.suppress(OSError):
+            client.sendall(data)
+            client.shutdown(socket.SHUT_WR)
+        assert is_ended(client)
+        client.close()
+    board.sendall(PING)
+    assert board.recv(2) == b"\xd0\0"
+    assert until(lambda: files(embedded) <= before + 1)
+    assert "Exception in callback" not in (embedded.folder / "broker.log").read_text()
 
 
 @pytest.mark.slow
