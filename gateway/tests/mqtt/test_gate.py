@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.mqtt import gate
 from gateway.mqtt.gate import LONGEST, Gate
+from wireformat import mqtt_map
 
 
 def connect(keep_alive_s: int = 60, name: bytes = b"a") -> bytes:
@@ -96,6 +97,12 @@ def test_what_does_not_pass_is_named(sent, passes, why):
     client = played(*sent)
     assert len(client.packets) == passes
     assert [why in reason for reason in client.reasons] == ([True] if why else [])
+
+
+def test_all_that_boards_and_gateway_say_is_short_enough():
+    longest = publish(bytes(mqtt_map.MAX_PAYLOAD_BYTES))
+    topic = mqtt_map.topic(0xFFFF, bytes(20), mqtt_map.OUT)
+    assert len(longest) + len(topic) <= LONGEST
 
 
 def test_a_packet_that_holds_less_than_its_reader_needs_ends_the_client():
