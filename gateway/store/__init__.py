@@ -1,4 +1,4 @@
-"""The gateway's memory: SQLite, WAL, synchronous FULL. What is acked is committed here first."""
+"""The gateway's memory: SQLite, WAL, synchronous EXTRA. What is acked is committed here first."""
 
 from gateway.store.errors import (
     StoreConflict,

@@ -139,11 +139,13 @@ class Database:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         connection.execute("PRAGMA foreign_keys = ON")
         if not self._readonly:
+            # Acks leave after COMMIT returns, so COMMIT must mean fsync. EXTRA: and a file's first
+            # change goes through a rollback journal, whose end must be on the medium before what
+            # is written into the log, or a power cut brings it back and takes all that back.
+            connection.execute("PRAGMA synchronous = EXTRA")
             mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
             if mode != "wal":
                 raise StoreUnavailable(f"journal mode {mode}, not WAL", str(self.path))
-            # Acks leave after COMMIT returns, so COMMIT must mean fsync.
-            connection.execute("PRAGMA synchronous = FULL")
             connection.execute(f"PRAGMA cache_size = {-CACHE_KIB}")
             connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
             self._migrate(connection)

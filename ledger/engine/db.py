@@ -1,4 +1,4 @@
-"""The chain on disk: SQLite, WAL, synchronous FULL. One transaction a block, all or nothing.
+"""The chain on disk: SQLite, WAL, synchronous EXTRA. One transaction a block, all or nothing.
 
 Tables: `blocks` (block, commit, results), `txs` (id -> place), `commands` (signed, by intent id),
 `state` (after the last block), `undo` (how to get the state before it), `meta`.
@@ -102,8 +102,10 @@ class ChainDb:
                 uri, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_S
             )
             if "mode=ro" not in uri:
+                # EXTRA, and first: the rollback journal that turns the file to WAL must be gone
+                # for good before anything is in the log, or a power cut brings it back.
+                connection.execute("PRAGMA synchronous = EXTRA")
                 connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")
         except sqlite3.Error as error:
             raise StoreFailed(f"{path}: {error}") from error
         return cls(connection, path)

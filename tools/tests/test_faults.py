@@ -8,9 +8,11 @@ import pytest
 from gateway.attest.keys import device_signer
 from gateway.store import Store
 from gateway.store.database import Database
+from ledger.engine.db import ChainDb
+from ledger.light.store import SqliteStore
 from truewatt.bench._ingest_load import START_S
 from truewatt.bench.faults.cli import FAULTS, campaign
-from truewatt.bench.faults.disk import Disk, Op
+from truewatt.bench.faults.disk import Disk, Op, Recorder
 from truewatt.bench.faults.life import Life, check
 from truewatt.bench.faults.metered import undetected
 from truewatt.bench.faults.oracle import CHAIN, Device, Verdict, compare
@@ -54,6 +56,32 @@ def test_a_store_that_does_not_wait_for_its_medium_is_found_out(monkeypatch):
     tally = campaign("power", 60, SEED, told=lambda _: None)
     assert tally.verdict.lost
     assert not tally.passed
+
+
+@pytest.mark.parametrize(
+    "opened",
+    [
+        lambda path: Store.open(path).close(),
+        lambda path: ChainDb.create(path, bytes(32), {}),
+        lambda path: SqliteStore(path).close(),
+    ],
+    ids=["gateway", "ledger", "light node"],
+)
+def test_a_files_rollback_journal_is_gone_for_good_before_its_log_begins(tmp_path, opened):
+    """Else a power cut may bring it back, and it takes back what was in the log since."""
+    ops = []
+
+    def note(op):
+        ops.append(op)
+        return 0
+
+    with Recorder(tmp_path, note).active():
+        opened(tmp_path / "a.db")
+    ends = [at for at, op in enumerate(ops) if op.kind == "delete" and "-journal" in op.name]
+    log = [at for at, op in enumerate(ops) if op.kind == "write" and "-wal" in op.name]
+    assert ends
+    assert max(ends) < min(log)
+    assert all(ops[at].offset for at in ends), "the folder is not synced"
 
 
 @pytest.fixture

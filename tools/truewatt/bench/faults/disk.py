@@ -81,7 +81,10 @@ class Disk:
             self._sync_folder()
 
     def _sync_folder(self) -> None:
-        """SQLite does it with the first sync of a log that it made, and with no other file."""
+        """SQLite does it with the first sync of a log that it made, and with no other file.
+
+        It also does it with the first sync of one that it found; nothing must rest on that.
+        """
         for name, file in list(self._files.items()):
             file.linked = True
             if file.gone:

@@ -44,6 +44,10 @@ class Life:
         self.promised = Promised()
         self._commands = 0
 
+    def draw_from(self, rng: random.Random) -> None:
+        """What follows depends on `rng` alone, not on what came before."""
+        self._rng = rng
+
     def snapshot(self) -> Promised:
         """What is promised by now."""
         return copy.deepcopy(self.promised)

@@ -79,7 +79,9 @@ def _live(plan: Plan) -> tuple[Life, _Log]:
     """Record a life, from an empty folder on."""
     folder, log = plan.folder / "life", _Log()
     folder.mkdir()
-    wanted = max(LEAST_WRITES, min(plan.first + plan.count, MOST_WRITES))
+    # A cut that is repeated by its number (--first N --count 1) meets the life it was found in.
+    whole = plan.first > 0 or plan.count > LEAST_WRITES
+    wanted = MOST_WRITES if whole else LEAST_WRITES
     life = Life(random.Random(f"life {plan.seed}"))
     with Recorder(folder, log.note).active():
         store = Store.open(folder / STORE_FILE)
@@ -92,6 +94,7 @@ def _live(plan: Plan) -> tuple[Life, _Log]:
 
 def _cut(plan: Plan, number: int, disk: Disk, at: int, life: Life, log: _Log, tally: Tally) -> None:
     rng = random.Random(plan.rng_name(number))
+    life.draw_from(random.Random(f"work {plan.rng_name(number)}"))
     image, promised = disk.image(rng), log.promised(at)
     if number % AGAIN_EVERY == 0:
         image = _again(plan.folder / "again", image, life, promised, rng)
