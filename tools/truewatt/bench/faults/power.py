@@ -25,6 +25,9 @@ from truewatt.bench.faults.tally import Plan, Progress, Tally
 LEAST_WRITES, MOST_WRITES = 1800, 5000
 """Of a recorded life: the log is copied into the file some twenty times in the longest."""
 
+BLOCK = 500
+"""Cuts after which a campaign can be taken up again."""
+
 AGAIN_EVERY = 4
 _PRIME = 7919
 
@@ -54,7 +57,16 @@ def run(plan: Plan, progress: Progress) -> Tally:
     tally.tried.add("misattributed")
     life, log = _live(plan)
     tally.note("writes of the life", len(log.ops))
-    order = sorted(range(plan.first, plan.first + plan.count), key=lambda n: _place(n, log))
+    numbers = range(plan.first, plan.first + plan.count)
+    for start in range(0, plan.count, BLOCK):
+        _cuts(plan, numbers[start : start + BLOCK], life, log, tally)
+        progress(tally.count)
+    return tally
+
+
+def _cuts(plan: Plan, numbers: range, life: Life, log: _Log, tally: Tally) -> None:
+    """In the order of the writes, so that the medium is rebuilt once for all of them."""
+    order = sorted(numbers, key=lambda n: _place(n, log))
     disk, at = Disk(), 0
     for done, number in enumerate(order):
         while at <= _place(number, log)[1]:
@@ -66,8 +78,6 @@ def run(plan: Plan, progress: Progress) -> Tally:
         following = order[done + 1] if done + 1 < len(order) else number
         if _place(following, log)[0] != _place(number, log)[0]:
             disk, at = Disk(), 0
-        progress(done + 1)
-    return tally
 
 
 def _place(number: int, log: _Log) -> tuple[int, int]:
