@@ -60,18 +60,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Hand whole files to processes, and those that look at one demo run to one: it runs once."""
+    """Hand whole files to processes, and those that share a run to one process: it runs once."""
     if config.getoption("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling
 
     scheduler = LoadFileScheduling(config, log)
     by_file = scheduler._split_scope
-    scheduler._split_scope = lambda test: _SAME_RUN.get(by_file(test), by_file(test))
+    scheduler._split_scope = lambda test: _shared_run(test) or by_file(test)
     return scheduler
 
 
-_SAME_RUN = {"hw-tests/loop/test_pictures.py": "hw-tests/loop/test_whole_loop.py"}
+# Files whose fixture of a whole session is a street at work: one of it, not one a process.
+_STREETS = {
+    "hw-tests/loop/test_pictures.py": "quiet run",
+    "hw-tests/loop/test_whole_loop.py": "quiet run",
+    "hw-tests/bad_input/": "street under bad input",
+}
+
+
+def _shared_run(test: str) -> str:
+    return next((run for start, run in _STREETS.items() if test.startswith(start)), "")
 
 
 def _real(config: pytest.Config) -> str:
