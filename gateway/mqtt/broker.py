@@ -14,6 +14,7 @@ import logging
 import os
 import sys
 import time
+import traceback
 from pathlib import Path
 
 from amqtt.adapters import StreamWriterAdapter
@@ -31,7 +32,8 @@ CLIENTS = 500
 _LOOK_S = 0.5
 _CLOSE_S = 5.0
 _TOLD_S = 60.0
-_LINE = 300
+_LINE, _TRACE = 300, 1500
+"""Characters of a message, and of the end of a traceback."""
 
 log = logging.getLogger("gateway.mqtt.broker")
 
@@ -54,11 +56,19 @@ class Seldom(logging.Filter):
             self._left[place] = self._left.get(place, 0) + 1
             return False
         self._told[place] = now_s
-        text = "".join(c if c.isprintable() else "?" for c in record.getMessage()[:_LINE])
+        text = _tame(record.getMessage()[:_LINE])
         if left := self._left.pop(place, 0):
             text += f" (and {left} like it since)"
         record.msg, record.args = text, ()
+        if record.exc_info and (error := record.exc_info[1]) is not None:
+            # Its message may be a client's words: one line of it too, the innermost calls.
+            told = "".join(traceback.format_exception(error))
+            record.exc_text = "... " + _tame(told.replace("\n", " | ")[-_TRACE:])
         return True
+
+
+def _tame(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 class Listener:

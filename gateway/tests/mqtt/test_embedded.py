@@ -249,7 +249,7 @@ def test_clients_write_no_log_of_their_own(monkeypatch):
     monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
     log = logging.getLogger("test of seldom")
     handler = logging.Handler()
-    handler.emit = lambda record: lines.append(record.getMessage())
+    handler.emit = lambda record: lines.extend(handler.format(record).split("\n"))
     handler.addFilter(Seldom())
     log.addHandler(handler)
     log.propagate = False
@@ -267,3 +267,11 @@ def test_clients_write_no_log_of_their_own(monkeypatch):
     assert lines[2].endswith("x (and 499 like it since)")
     assert len(lines[2]) < 400
     assert len(lines) == 3
+    try:
+        raise ValueError("topic\nERROR: forged")
+    except ValueError:
+        log.exception("amqtt failed")
+    assert lines[3] == "amqtt failed"
+    assert lines[4].startswith("... Traceback")
+    assert "ValueError: topic | ERROR: forged" in lines[4]
+    assert len(lines) == 5
