@@ -57,7 +57,7 @@ class MqttCollector:
         self._records = self._line("", m.REC)
         self._talk = self._line("-talk", m.OUT)
         # And one whose queue is never full, for it tells that another is. The embedded broker has
-        # no such count: its queues have no bound, and it ends with us.
+        # no such count: its queues are bounded by its memory alone.
         self.drop_counts = None if config.embedded else self._line("-drops", "")
         self._examined: asyncio.Queue[list[Waiting]] = asyncio.Queue(1)
         self.broker = BrokerProcess(config.host, config.port) if config.embedded else None

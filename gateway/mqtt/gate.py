@@ -12,7 +12,7 @@ CONNECT_S = 5.0
 """How long a client may take to say who it is ("a reasonable amount of time", 3.1.4)."""
 
 LONGEST = 2048
-"""Bytes of a packet, as in what `mqtt-setup` writes for Mosquitto; records have 300 at most."""
+"""Bytes of a packet, as in what `mqtt-setup` writes for Mosquitto; a record's message has 320."""
 
 GRACE = 1.5
 """Of the keep alive: how long a client may be silent (MQTT-3.1.2-24)."""
@@ -33,7 +33,7 @@ class Gate:
         self._buffer = bytearray()
         self._packet, self._at = b"", 0
         self._ended = False
-        self._silence_s: float | None = CONNECT_S
+        self._silence_s: float | None = None
         self._deadline_s: float | None = asyncio.get_running_loop().time() + CONNECT_S
         self.connected = False
         """Whether a CONNECT came."""

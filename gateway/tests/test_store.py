@@ -77,7 +77,7 @@ def test_a_batch_comes_back_in_order_beside_a_running_writer(store, path, meter)
     reader.close()
 
 
-def test_acks_rest_on_more_than_full_synchronisation(store):
+def test_acks_rest_on_extra_synchronisation(store):
     with store.database.write() as connection:
         assert connection.execute("PRAGMA synchronous").fetchone() == (3,), "EXTRA"
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)

@@ -120,14 +120,15 @@ def test_a_board_makes_its_key_runs_and_forgets_it_only_when_told(
     assert nvs(made)["seed"] == seed
 
     type_in(monkeypatch, "m1")
+    # A board that was stopped for what is then refused runs again by itself.
+    before = starts(made)
     with pytest.raises(WrongRole, match="the board is a meter, not a mlmd"):
         made.device("factory-reset", "--role", "mlmd")
-    before = starts(made)
+    runs(made, before + 1)
     with pytest.raises(WrongChip):
         made.device("clear-lockout", "--board", "esp32-c3")
+    runs(made, before + 2)
     assert nvs(made)["seed"] == seed
-    # A board that was stopped for what is then refused runs again by itself.
-    runs(made, before + 1)
     capsys.readouterr()
 
     assert made.device("info", "--role", "meter", "--board", str(made.profile)) == 0

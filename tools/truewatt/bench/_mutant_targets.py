@@ -179,7 +179,7 @@ def _packets(data: bytes) -> Taken:
 
 def _gate() -> Callable[[bytes], Taken]:
     """What a client says to the embedded broker: what amqtt gets of it."""
-    loop = asyncio.new_event_loop()
+    runner = asyncio.Runner()
 
     async def passed(data: bytes) -> Taken:
         reader, packets = asyncio.StreamReader(), list[bytes]()
@@ -196,7 +196,7 @@ def _gate() -> Callable[[bytes], Taken]:
         assert all(len(packet) <= LONGEST for packet in packets), "longer than any may be"
         return f"{min(len(packets), 2)} packets, {len(reasons)} told", False
 
-    return lambda data: loop.run_until_complete(passed(data))
+    return lambda data: runner.run(passed(data))
 
 
 def _ble_status(data: bytes) -> Taken:

@@ -2,8 +2,8 @@
 
 Of 112 KiB, which a plain ESP32 with a radio has at least. What was run whole counts as it ran; all
 else is the sum of its parts, each at the most that it cost beside any other. Measured on
-MicroPython 1.25, the oldest that boards may have. Figures are below that by 0.3 or more, and a
-test holds them against boards at work.
+MicroPython 1.25, the oldest that boards may have. Figures are below that by a quarter KiB or
+more, and a test holds them against boards at work.
 """
 
 from typing import Any

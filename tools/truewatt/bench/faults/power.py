@@ -22,8 +22,11 @@ from truewatt.bench.faults.life import Life, Promised, check
 from truewatt.bench.faults.oracle import Verdict
 from truewatt.bench.faults.tally import Plan, Progress, Tally
 
-LEAST_WRITES, MOST_WRITES = 1800, 5000
-"""Of a recorded life: the log is copied into the file some twenty times in the longest."""
+WRITES = 5000
+"""Of a recorded life: the log is copied into the file some twenty times.
+
+Always so many: a cut that is repeated by its number (--first N --count 1) meets the same life.
+"""
 
 BLOCK = 500
 """Cuts after which a campaign can be taken up again."""
@@ -89,13 +92,10 @@ def _live(plan: Plan) -> tuple[Life, _Log]:
     """Record a life, from an empty folder on."""
     folder, log = plan.folder / "life", _Log()
     folder.mkdir()
-    # A cut that is repeated by its number (--first N --count 1) meets the life it was found in.
-    whole = plan.first > 0 or plan.count > LEAST_WRITES
-    wanted = MOST_WRITES if whole else LEAST_WRITES
     life = Life(random.Random(f"life {plan.seed}"))
     with Recorder(folder, log.note).active():
         store = Store.open(folder / STORE_FILE)
-        while len(log.ops) < wanted:
+        while len(log.ops) < WRITES:
             life.step(store)
             log.marks.append((len(log.ops), life.snapshot()))
         store.close()
